@@ -1,0 +1,143 @@
+"""Typed JSON documents, read so that no two parsers can differ about them.
+
+Reading is strict: size bounded before parsing, no duplicate key, no NaN, no number that JavaScript cannot hold.
+Unknown fields are ignored, unless the document names them in ``must_understand`` (DESIGN section 4).
+Writing is canonical: sorted keys, no spaces, so that equal documents are equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from .errors import VerificationError
+from .values import MAX_INTEGER
+
+KIB = 1024
+MIB = 1024 * KIB
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What every document starts with: its kind and version, and the fields that a reader may not ignore."""
+
+    type: str
+    must_understand: tuple[str, ...] = ()
+
+
+def encode(value: object) -> bytes:
+    """Return the canonical bytes of a document: sorted keys, no spaces, UTF-8, defaults left out."""
+    return json.dumps(
+        plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def plain(value: object) -> Any:
+    """Return ``value`` as plain lists, objects, strings and integers; fields at their default are left out."""
+    result = msgspec.to_builtins(value)
+    if isinstance(value, Document):
+        result["type"] = value.type  # its default tells the kind, so it is the one that must be written
+    return result
+
+
+def parse(data: bytes, *, what: str, limit: int) -> Any:
+    """Return the JSON value that ``data`` holds, refusing whatever two parsers could read differently.
+
+    ``what`` names the document in messages; ``limit`` is in bytes. Raises ``VerificationError``: TOO_LARGE or
+    BAD_METADATA.
+    """
+    if len(data) > limit:
+        raise VerificationError(
+            "TOO_LARGE", f"{what} has {len(data)} bytes, more than the {limit} it may have."
+        )
+    try:
+        text = data.decode("utf-8")
+        return json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_no_float,
+        )
+    except UnicodeDecodeError as error:
+        raise bad(what, "it is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise bad(what, f"it is not JSON ({error.msg}, line {error.lineno}, column {error.colno})") from error
+    except RecursionError as error:
+        raise bad(what, "it nests too deep") from error
+    except ValueError as error:
+        raise bad(what, str(error)) from error
+
+
+def decode(data: bytes, kind: type[T], *, what: str, limit: int) -> T:
+    """Return the document of type ``kind`` that ``data`` holds.
+
+    Raises ``VerificationError``: TOO_LARGE, BAD_METADATA, or UNKNOWN_DOCUMENT when it is of another kind or version, or
+    demands a field that this version does not know.
+    """
+    return convert(parse(data, what=what, limit=limit), kind, what=what)
+
+
+def convert(value: Any, kind: type[T], *, what: str) -> T:
+    """Return the document of type ``kind`` that the parsed ``value`` holds. Raises as `decode` does."""
+    if not isinstance(value, dict):
+        raise bad(what, "it is not an object")
+    if issubclass(kind, Document):
+        _check_kind(value, kind, what)
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise bad(what, str(error)) from error
+
+
+def bad(what: str, why: str) -> VerificationError:
+    """Return the error for a document that cannot be read: ``why`` goes on after «cannot be read:»."""
+    return VerificationError("BAD_METADATA", f"{what} cannot be read: {why}.")
+
+
+def _check_kind(value: dict[str, Any], kind: type[Document], what: str) -> None:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    expected = fields["type"].default
+    if value.get("type") != expected:
+        raise VerificationError(
+            "UNKNOWN_DOCUMENT",
+            f"{what} is of type {str(value.get('type'))[:80]!r}, where {expected!r} is understood.",
+            hint="A newer Sealcast may understand it: update the client.",
+        )
+    demanded = value.get("must_understand", [])
+    if not isinstance(demanded, list):
+        raise bad(what, "must_understand is not a list")
+    for name in demanded:
+        if not isinstance(name, str) or name not in fields:
+            raise VerificationError(
+                "UNKNOWN_DOCUMENT",
+                f"{what} demands that its field {str(name)[:80]!r} be understood, which this version does not know.",
+                hint="Update the client.",
+            )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands in it twice")
+    return value
+
+
+def _integer(text: str) -> int:
+    # The length check comes first: int() of a million digits would take seconds.
+    if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
+        raise ValueError(f"the number {text[:40]} is out of range")
+    return int(text)
+
+
+def _no_float(text: str) -> float:
+    raise ValueError(f"the number {text[:40]} is not an integer")
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")

@@ -1,0 +1,267 @@
+"""Files written so that a kill or a power cut leaves the old bytes or the new ones, never a mixture.
+
+Everything that must survive goes through here: write to a temporary file, fsync, rename, fsync of the directory
+(which Windows does not offer: there the rename alone is what the system gives).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+from .errors import InstallError, SealcastError
+from .values import Content
+
+CHUNK = 1024 * 1024
+TEMPORARY_PREFIX = ".tmp-"
+"""How the name of every unfinished file starts, so that a later run can tell it and remove it."""
+
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+HAS_DIRECTORY_HANDLES = os.open in os.supports_dir_fd and os.mkdir in os.supports_dir_fd
+
+
+def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace the file at ``path`` with ``data`` in one durable step. Raises ``OSError``."""
+    temporary = _write_temporary(path, data, mode)
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def create_durably(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
+    """Write ``data`` to ``path`` unless a file is there; tell whether it was written.
+
+    Two at once: exactly one is told True. Raises ``OSError``.
+    """
+    if path.exists():
+        return False
+    temporary = _write_temporary(path, data, mode)
+    try:
+        os.link(temporary, path)  # unlike a rename, a link never replaces
+    except FileExistsError:
+        return False
+    except OSError:
+        # A file system without hard links (FAT, some network mounts): exclusive creation is what is left.
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+                sync_file(file.fileno())
+        except FileExistsError:
+            return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
+    return True
+
+
+def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            sync_file(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def sync_file(handle: int) -> None:
+    """Bring an open file's bytes to the disk itself. Never call it again after it failed: the bytes may be gone."""
+    if sys.platform == "darwin":  # pragma: no cover - fsync stops at the drive's cache there
+        import fcntl
+
+        with contextlib.suppress(OSError):  # a file system without it: fsync is what is left
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)
+
+
+def sync_directory(path: Path) -> None:
+    """Bring a directory's names to the disk, where the system can."""
+    if sys.platform == "win32":  # pragma: no cover - a directory cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_bounded(path: Path, limit: int, too_large: Callable[[], SealcastError]) -> bytes:
+    """Return the file's bytes, or raise what ``too_large`` makes when there are more than ``limit``."""
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise too_large()
+    return data
+
+
+def hash_file(path: Path) -> Content:
+    """Return the SHA-256 and size of the file at ``path``, never following a link at its end. Raises ``OSError``."""
+    digest = hashlib.sha256()
+    size = 0
+    handle = os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | _CLOEXEC)
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return Content(digest.hexdigest(), size)
+
+
+def remove_temporaries(directory: Path) -> None:
+    """Remove what killed runs left unfinished in ``directory``. Call it only under the lock that guards it."""
+    for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, busy: Callable[[], SealcastError]) -> Iterator[None]:
+    """Hold the lock file at ``path``, or raise what ``busy`` makes when another process holds it.
+
+    The system drops the lock when the process ends, however it ends, so a lock file left behind locks nobody out.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _CLOEXEC, 0o600)
+    try:
+        if not _try_lock(handle):
+            raise busy()
+        yield
+    finally:
+        os.close(handle)
+
+
+if sys.platform == "win32":  # pragma: no cover - each system covers its own half
+
+    def _try_lock(handle: int) -> bool:
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+
+    def _try_lock(handle: int) -> bool:
+        import fcntl
+
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}:
+                return False
+            raise
+        return True
+
+
+class Tree:
+    """Writes new files below one directory, relative to its handle and without following any link.
+
+    A link that somebody plants in the tree while it is written stops the writing with ``InstallError`` (UNSAFE_PATH);
+    nothing is ever written through it. Paths must have passed `sealcast.values.check_paths`. Where the system has
+    no directory handles (Windows), each directory is checked before it is used.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._handles: dict[str, int] = {}
+        self._made: set[str] = {""}
+        if HAS_DIRECTORY_HANDLES:
+            self._handles[""] = os.open(root, os.O_RDONLY | os.O_DIRECTORY | _NOFOLLOW | _CLOEXEC)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every handle. Does not bring names to the disk: `sync` does."""
+        for handle in self._handles.values():
+            os.close(handle)
+        self._handles.clear()
+
+    def create(self, path: str, *, executable: bool = False) -> int:
+        """Return a handle, open for reading and writing, of the new file at ``path``; the caller closes it.
+
+        Raises ``InstallError`` (UNSAFE_PATH) when something is there already, or a directory is a link.
+        """
+        directory, _, name = path.rpartition("/")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY | _CLOEXEC
+        mode = 0o755 if executable else 0o644
+        try:
+            where = self._directory(directory)
+            if where is None:
+                return os.open(self._root / path, flags, mode)
+            return os.open(name, flags, mode, dir_fd=where)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise self._unsafe(path) from error
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise self._unsafe(path) from error
+            raise
+
+    def sync(self) -> None:
+        """Bring the names in every directory of the tree to the disk, the deepest first."""
+        for directory in sorted(self._made, key=lambda name: -name.count("/")):
+            sync_directory(self._root / directory)
+
+    def _directory(self, path: str) -> int | None:
+        """Return the handle of the directory at ``path``, made when missing; None where there are no handles."""
+        if path in self._handles:
+            return self._handles[path]
+        if not self._handles:
+            self._check_directory(path)
+            return None
+        parent, _, name = path.rpartition("/")
+        above = self._directory(parent)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o755, dir_fd=above)
+        handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _NOFOLLOW | _CLOEXEC, dir_fd=above)
+        if len(self._handles) >= _MAX_HANDLES:
+            oldest = next(known for known in self._handles if known)
+            os.close(self._handles.pop(oldest))
+        self._handles[path] = handle
+        self._made.add(path)
+        return handle
+
+    def _check_directory(self, path: str) -> None:
+        parts = path.split("/") if path else []
+        for depth in range(1, len(parts) + 1):
+            directory = "/".join(parts[:depth])
+            if directory in self._made:
+                continue
+            with contextlib.suppress(FileExistsError):
+                (self._root / directory).mkdir(mode=0o755)
+            if not stat.S_ISDIR((self._root / directory).lstat().st_mode):
+                raise self._unsafe(path)
+            self._made.add(directory)
+
+    @staticmethod
+    def _unsafe(path: str) -> InstallError:
+        return InstallError(
+            "UNSAFE_PATH",
+            f"Something that Sealcast did not write stands at {path[:200]!r}, or a directory above it is a link.",
+            hint="Another program writes into the state directory. Give Sealcast a directory of its own.",
+            path=path[:200],
+        )
+
+
+_MAX_HANDLES = 200
+"""Directory handles held at once; a default limit of 256 files (macOS) leaves room for the rest."""

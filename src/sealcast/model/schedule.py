@@ -1,0 +1,49 @@
+"""How long each role's signature lasts, and when it is due again (DESIGN section 3)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class RoleKind(StrEnum):
+    """The kinds of roles that differ in how long their signatures last."""
+
+    ROOT = "root"
+    TARGETS = "targets"
+    CHANNEL = "channel"
+    HALT = "halt"
+    SNAPSHOT = "snapshot"
+    TIMESTAMP = "timestamp"
+
+
+LIFETIMES: dict[RoleKind, timedelta] = {
+    RoleKind.ROOT: timedelta(days=365),
+    RoleKind.TARGETS: timedelta(days=180),
+    RoleKind.CHANNEL: timedelta(days=90),
+    RoleKind.HALT: timedelta(days=365),
+    RoleKind.SNAPSHOT: timedelta(days=21),
+    RoleKind.TIMESTAMP: timedelta(days=7),
+}
+"""The default life of a signature."""
+
+TIMESTAMP_INTERVAL = timedelta(days=1)
+"""How often the timestamp is signed again, whatever is left of its life."""
+
+
+def kind_of(role: str) -> RoleKind:
+    """Return the kind of the role of this name."""
+    if role in {RoleKind.ROOT, RoleKind.TARGETS, RoleKind.SNAPSHOT, RoleKind.TIMESTAMP}:
+        return RoleKind(role)
+    return RoleKind.HALT if role.endswith("-halt") else RoleKind.CHANNEL
+
+
+def due_at(role: str, expires: datetime, issued: datetime | None = None) -> datetime:
+    """Return when ``role`` should be signed again: when a third of its life is left.
+
+    The timestamp, whose signing time ``issued`` is known, is due a day after it.
+    """
+    kind = kind_of(role)
+    if kind is RoleKind.TIMESTAMP and issued is not None:
+        return min(issued + TIMESTAMP_INTERVAL, expires)
+    return expires - LIFETIMES[kind] / 3

@@ -1,0 +1,180 @@
+"""The small values that everything else is made of: digests, names, paths, times.
+
+Each is checked once, where bytes enter the program; inside, a value that exists is a good one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from .errors import ConfigError, ObjectError, VerificationError
+
+MAX_INTEGER = 2**53 - 1
+"""The largest integer in a document: the last that every JSON reader holds exactly (RFC 8259, section 6)."""
+
+Clock = Callable[[], datetime]
+"""Returns the present instant, in UTC. Only the edges of the program own one."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+_WINDOWS_FORBIDDEN = frozenset('<>:"|?*\\')
+_MAX_NAME = 64
+_MAX_PATH = 1024
+_MAX_COMPONENT = 255
+
+
+class Content(NamedTuple):
+    """Bytes known by their digest: ``sha256`` in lower-case hex, and ``size`` in bytes."""
+
+    sha256: str
+    size: int
+
+
+def content_of(data: bytes) -> Content:
+    """Return the digest and size of ``data``."""
+    return Content(hashlib.sha256(data).hexdigest(), len(data))
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether ``text`` is a SHA-256 digest in lower-case hex."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def object_path(sha256: str) -> str:
+    """Return where the object of this digest lies in a site (DESIGN section 3).
+
+    Raises ``VerificationError`` (BAD_METADATA) for anything but a digest: the result becomes a path.
+    """
+    if not is_digest(sha256):
+        raise VerificationError("BAD_METADATA", f"{sha256[:80]!r} is not a SHA-256 digest in lower-case hex.")
+    return f"objects/{sha256[:2]}/{sha256}"
+
+
+def check_name(text: str, what: str) -> str:
+    """Return ``text`` if it may name an app, a channel, a platform or a signing key.
+
+    Raises ``ConfigError`` (UNSAFE_NAME).
+    """
+    if len(text) > _MAX_NAME or not _NAME.fullmatch(text):
+        raise ConfigError(
+            "UNSAFE_NAME",
+            f"{text[:80]!r} cannot name a {what}.",
+            hint=f"Use lower-case letters, digits and inner hyphens, {_MAX_NAME} characters at most.",
+        )
+    return text
+
+
+def path_flaw(path: str) -> str | None:
+    """Say why ``path`` may not stand in a manifest, or return None if it may.
+
+    A path must mean the same file on every system: relative, NFC, separated by ``/``, free of what one of the file
+    systems reads otherwise (Windows device names, drive letters, trailing dots) or a reader's eye does (bidi controls).
+    """
+    if not path:
+        return "is empty"
+    if len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH:
+        return f"is longer than {_MAX_PATH} bytes"
+    if path.startswith("/") or _DRIVE.match(path):
+        return "is absolute"
+    for character in path:
+        if character in _WINDOWS_FORBIDDEN:
+            return f"holds {character!r}, which Windows forbids"
+        # Cc controls, Cf format and bidi characters, Cs lone surrogates, Co private use, Zl and Zp separators.
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
+            return f"holds the control or format character U+{ord(character):04X}"
+    if unicodedata.normalize("NFC", path) != path:
+        return "is not in Unicode normal form C"
+    for component in path.split("/"):
+        if flaw := _component_flaw(component):
+            return flaw
+    return None
+
+
+def _component_flaw(component: str) -> str | None:
+    if component == "":
+        return "has an empty component"
+    if component in {".", ".."}:
+        return f"has the component {component!r}"
+    if component.endswith((".", " ")) or component.startswith(" "):
+        return "has a component with an outer space or a trailing dot"
+    if len(component.encode()) > _MAX_COMPONENT:
+        return f"has a component longer than {_MAX_COMPONENT} bytes"
+    if _RESERVED.fullmatch(component):
+        return f"has the component {component!r}, which names a device on Windows"
+    return None
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Check a whole release's paths, one by one and against each other.
+
+    Raises ``ObjectError`` (UNSAFE_NAME): a flaw, two paths equal under case folding and normalisation, or a file
+    where another path needs a directory.
+    """
+    files: dict[str, str] = {}
+    directories: dict[str, str] = {}
+    for path in paths:
+        if flaw := path_flaw(path):
+            raise _unsafe(path, flaw)
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            directory = "/".join(parts[:depth])
+            folded = _folded(directory)
+            if folded in files:
+                raise _unsafe(path, f"needs a directory where {files[folded]!r} is a file")
+            if directories.setdefault(folded, directory) != directory:
+                raise _unsafe(path, f"has a directory that differs from {directories[folded]!r} only in case")
+        folded = _folded(path)
+        if folded in files:
+            raise _unsafe(path, f"is the same as {files[folded]!r} where case does not count")
+        if folded in directories:
+            raise _unsafe(path, "is a file where another path needs a directory")
+        files[folded] = path
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFKC", path).casefold()
+
+
+def _unsafe(path: str, flaw: str) -> ObjectError:
+    return ObjectError(
+        "UNSAFE_NAME",
+        f"The path {path[:200]!r} {flaw}.",
+        hint="Rename the file: a release must mean the same on every system.",
+        path=path[:200],
+    )
+
+
+def parse_time(text: str) -> datetime:
+    """Return the instant that ``text`` (``2026-01-31T12:00:00Z``) names.
+
+    Raises ``VerificationError`` (BAD_METADATA).
+    """
+    try:
+        if _TIME.fullmatch(text):
+            return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:  # a thirtieth of February: the pattern fits, the calendar does not
+        pass
+    raise VerificationError("BAD_METADATA", f"{text[:80]!r} is not a time such as 2026-01-31T12:00:00Z.")
+
+
+def format_time(instant: datetime) -> str:
+    """Return ``instant`` in UTC to the second, as documents hold it."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with everything escaped that a terminal or a reader's eye could take for something else."""
+    return "".join(
+        character
+        if character.isprintable() and unicodedata.category(character) != "Cf"
+        else ascii(character)[1:-1]
+        for character in text
+    )

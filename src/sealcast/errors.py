@@ -37,7 +37,7 @@ class SealcastError(Exception):
             "message": self.what,
             "safe": self.safe,
             "hint": self.hint,
-            "data": {name: value for name, value in sorted(self.data.items())},
+            "data": dict(sorted(self.data.items())),
         }
 
 

@@ -71,8 +71,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Release(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A release as this channel offers it.
 
-    ``sequence`` is given once, when the release enters the channel, and decides for machines what is newer; ``version`` is for
-    people. A higher ``retry`` lifts the quarantine of devices on which an earlier try failed.
+    ``sequence`` is given once, when the release enters the channel, and decides for machines what is newer;
+    ``version`` is for people. A higher ``retry`` lifts the quarantine of devices on which an earlier try failed.
     """
 
     version: VersionText

@@ -1,7 +1,7 @@
 """What one device does next, from signed documents and what it has installed: a pure function.
 
-The rule that everything else serves (DESIGN section 4): a device leaves an installed release only for one with a higher
-sequence, or because its own is recalled.
+The rule that everything else serves (DESIGN section 4): a device leaves an installed release only for one with a
+higher sequence, or because its own is recalled.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class Decision:
 def decide(channel: ChannelDocument, halt: ChannelHalt, issued: datetime, device: Device) -> Decision:
     """Return what ``device`` does. ``issued`` is the signed time of the timestamp role."""
     recalled = frozenset(channel.recall) | frozenset(halt.recall)
-    offers = [
-        release for release in _offers(channel, halt, issued, device) if release.sequence not in recalled
-    ]
+    offers = [release for release in _offers(channel, halt, issued, device) if release.sequence not in recalled]
     if device.sequence is not None and device.sequence in recalled:
         return _leave_recalled(channel, offers, device)
     newer = [release for release in offers if device.sequence is None or release.sequence > device.sequence]
@@ -103,9 +101,7 @@ def _first_open(offers: list[Release], channel: ChannelDocument, device: Device,
         obstacle = _obstacle(release, build, channel, device)
         if obstacle is None:
             reason = "recalled" if action is Action.ROLLBACK else "newer"
-            return Decision(
-                action, reason, f"Release {release.version} is offered to this device.", release, build
-            )
+            return Decision(action, reason, f"Release {release.version} is offered to this device.", release, build)
         blocked = blocked or Decision(Action.BLOCKED, obstacle[0], obstacle[1], release, build)
     if blocked is None:
         raise ValueError("there was no offer")

@@ -29,7 +29,7 @@ class HaltDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     type: str = "sealcast/halt/1"
     app: Name
     revision: Sequence
-    channels: dict[Name, ChannelHalt] = {}
+    channels: dict[Name, ChannelHalt] = msgspec.field(default_factory=dict)
 
     def of(self, channel: str) -> ChannelHalt:
         """Return what is taken from ``channel``."""

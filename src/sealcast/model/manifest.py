@@ -53,8 +53,8 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(Document, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A release's files in path order, and its packs.
 
-    The **contents** of a manifest are its distinct non-empty digests, in the order of the first path that has them; runs in
-    packs and deltas name contents by their number in that order.
+    The **contents** of a manifest are its distinct non-empty digests, in the order of the first path that has them;
+    runs in packs and deltas name contents by their number in that order.
     """
 
     type: str = "sealcast/manifest/1"

@@ -1,0 +1,33 @@
+"""Signing keys: made, saved, described by public records, and opened as signers from URIs.
+
+Private keys are files only their owner can read, or stay in hardware and services that a URI names. Nothing
+here asks a person anything: passphrases come through `Secrets`.
+"""
+
+from .examples import EXAMPLE_KEYIDS, is_example
+from .key_files import GeneratedKey, change_passphrase, generate, save_key
+from .key_types import DEFAULT_KEY_TYPE, KEY_TYPES, KeyType, key_type, type_of
+from .records import RECORD_SUFFIX, PublicRecord, key_of, read_record, record_bytes, record_of
+from .signers import Secrets, open_signer
+
+__all__ = [
+    "DEFAULT_KEY_TYPE",
+    "EXAMPLE_KEYIDS",
+    "KEY_TYPES",
+    "RECORD_SUFFIX",
+    "GeneratedKey",
+    "KeyType",
+    "PublicRecord",
+    "Secrets",
+    "change_passphrase",
+    "generate",
+    "is_example",
+    "key_of",
+    "key_type",
+    "open_signer",
+    "read_record",
+    "record_bytes",
+    "record_of",
+    "save_key",
+    "type_of",
+]

@@ -39,9 +39,7 @@ LAYER_OF = {unit: number for number, layer in enumerate(LAYERS) for unit in laye
 # What a device must never load: other people's authority, and code it has no use for. Archives are for
 # people; a client writes files with its own code only.
 NOT_FOR_CLIENTS = frozenset({"signing", "hosting", "ceremony", "publisher", "site", "cli"})
-FOREIGN_TO_CLIENTS = frozenset(
-    {"click", "jinja2", "obstore", "rich", "segno", "tarfile", "zipfile", "pickle"}
-)
+FOREIGN_TO_CLIENTS = frozenset({"click", "jinja2", "obstore", "rich", "segno", "tarfile", "zipfile", "pickle"})
 
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -229,9 +227,7 @@ def sizes(modules: Modules) -> list[str]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > MAX_FUNCTION_LINES:
-                    found.append(
-                        module.at(node.lineno, f"{node.name} has {length} lines, over {MAX_FUNCTION_LINES}")
-                    )
+                    found.append(module.at(node.lineno, f"{node.name} has {length} lines, over {MAX_FUNCTION_LINES}"))
     return found
 
 
@@ -378,9 +374,7 @@ def small_protocols(modules: Modules) -> list[str]:
     for module in modules.values():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.ClassDef) and _is_protocol(module, node):
-                methods = [
-                    item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
-                ]
+                methods = [item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)]
                 if len(methods) > MAX_PROTOCOL_METHODS:
                     found.append(module.at(node.lineno, f"{node.name} asks for {len(methods)} methods"))
     return found
@@ -388,9 +382,7 @@ def small_protocols(modules: Modules) -> list[str]:
 
 def _is_protocol(module: Module, node: ast.ClassDef) -> bool:
     plain = (parent.value if isinstance(parent, ast.Subscript) else parent for parent in node.bases)
-    return any(
-        module.meaning(parent) in ("typing.Protocol", "typing_extensions.Protocol") for parent in plain
-    )
+    return any(module.meaning(parent) in ("typing.Protocol", "typing_extensions.Protocol") for parent in plain)
 
 
 RULES: tuple[Rule, ...] = (

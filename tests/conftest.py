@@ -63,6 +63,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if count := _skips(config):
-        terminalreporter.write_line(
-            f"{count} skipped, and SEALCAST_FAIL_ON_SKIP counts a skip as a failure", red=True
-        )
+        terminalreporter.write_line(f"{count} skipped, and SEALCAST_FAIL_ON_SKIP counts a skip as a failure", red=True)

@@ -139,9 +139,7 @@ def test_the_code_keeps_the_rule(rule: Rule) -> None:
     assert not findings, "\n".join([str(rule.__doc__), *findings])
 
 
-@pytest.mark.parametrize(
-    ("rule", "sample"), [(rule, sample) for rule, samples in BAD.items() for sample in samples]
-)
+@pytest.mark.parametrize(("rule", "sample"), [(rule, sample) for rule, samples in BAD.items() for sample in samples])
 def test_the_rule_sees(rule: Rule, sample: dict[str, str]) -> None:
     assert rule(parse(sample))
 
@@ -163,18 +161,14 @@ def test_no_exception_outlives_its_need() -> None:
 def loaded_by(program: str) -> set[str]:
     """Run a program in a fresh interpreter and return the modules it has loaded at its end."""
     report = f"import atexit, sys\natexit.register(lambda: print('loaded', *sys.modules))\n{program}"
-    result = subprocess.run(
-        [sys.executable, "-c", report], capture_output=True, text=True, timeout=60, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr
     return set(result.stdout.splitlines()[-1].split()[1:])
 
 
 def of(packages: Iterable[str], loaded: set[str]) -> list[str]:
     wanted = tuple(packages)
-    return sorted(
-        name for name in loaded if any(name == each or name.startswith(f"{each}.") for each in wanted)
-    )
+    return sorted(name for name in loaded if any(name == each or name.startswith(f"{each}.") for each in wanted))
 
 
 def test_a_client_loads_no_publishing_code() -> None:

@@ -1,0 +1,285 @@
+"""The one verifier: a trusted root and a source of bytes in, verified roles and documents out.
+
+python-tuf walks the TUF workflow (specification 1.0.34, section 5) and keeps its own folder of metadata. Around it
+stands what it leaves open: every byte of metadata passes a strict JSON reader and the key rules of
+`sealcast.model.keys` before python-tuf sees it, and each failure leaves as one typed error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from tuf.api import exceptions as tuf_errors
+from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+
+from .documents import parse
+from .errors import SealcastError, TransferError, VerificationError
+from .fetch import Source
+from .files import create_durably
+from .model import (
+    ChannelDocument,
+    HaltDocument,
+    Policy,
+    read_channel,
+    read_halt,
+    read_policy,
+)
+from .model.channel import CHANNEL_LIMIT
+from .model.keys import check_keys, check_thresholds
+from .model.roles import EXTENSION, RESERVED_CHANNEL, published_path, role_name, role_prefix
+from .values import Content, content_of, parse_time
+
+LIMITS = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
+"""Bytes that each metadata file may have: python-tuf's own limits, so that other clients can read the site too."""
+
+T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
+
+
+def check_metadata(data: bytes, role: str, *, ids: bool = True) -> None:
+    """Refuse metadata that two parsers could read differently, or whose keys break the rules.
+
+    Raises ``VerificationError``: TOO_LARGE, BAD_METADATA, KEYID_MISMATCH, DUPLICATE_KEY or BAD_THRESHOLD. ``ids`` tells
+    whether key ids must be hashes of their keys (not every repository of others keeps to that).
+    """
+    what = f"The {role} metadata"
+    value = parse(data, what=what, limit=LIMITS.get(role, LIMITS["targets"]))
+    signed = value.get("signed") if isinstance(value, dict) else None
+    if not isinstance(signed, dict):
+        raise VerificationError("BAD_METADATA", f"{what} cannot be read: it has no signed part.")
+    if type(signed.get("version")) is not int or not isinstance(signed.get("spec_version"), str):
+        raise VerificationError("BAD_METADATA", f"{what} cannot be read: its version is not a number and a name.")
+    if role == "root":
+        _check_delegator(signed, signed.get("roles"), what, ids)
+    elif isinstance(delegations := signed.get("delegations"), dict):
+        roles = delegations.get("roles", [])
+        _check_delegator(delegations, dict(enumerate(roles)) if isinstance(roles, list) else None, what, ids)
+
+
+def _check_delegator(holder: dict[str, Any], roles: object, what: str, ids: bool) -> None:
+    if not isinstance(roles, dict):
+        raise VerificationError("BAD_METADATA", f"{what} cannot be read: its roles are not listed.")
+    check_keys(holder.get("keys"), what=what, ids=ids)
+    check_thresholds(roles.values(), what=what)
+
+
+class _SiteFetcher(FetcherInterface):
+    """Hands python-tuf the bytes of a site, each file strictly checked; remembers why a file was refused."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.role = ""
+        self.refusal: SealcastError | None = None
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        self.role = url.rpartition("/")[2].removesuffix(".json").rpartition(".")[2]
+        self.refusal = None
+        try:
+            data = self._source.read(url, limit=LIMITS.get(self.role, LIMITS["targets"]))
+            check_metadata(data, self.role)
+        except TransferError as error:
+            if error.code == "NOT_FOUND":
+                # python-tuf takes a missing next root for the end of the chain.
+                raise tuf_errors.DownloadHTTPError(error.what, 404) from error
+            self.refusal = error
+            raise tuf_errors.DownloadError(error.what) from error
+        except SealcastError as error:
+            self.refusal = error
+            raise tuf_errors.DownloadError(error.what) from error
+        return iter([data])
+
+
+class View:
+    """A verified look at a site: its roles, and the documents that they sign.
+
+    ``folder`` keeps what was verified between runs: python-tuf's metadata and the documents, by digest. The roles that
+    a view holds are one consistent snapshot; a new look needs a new view.
+    """
+
+    def __init__(self, source: Source, *, root: bytes, folder: Path) -> None:
+        """Walk root, timestamp, snapshot and targets.
+
+        ``root`` is the trusted root that the caller carries, of any version. Raises ``VerificationError`` (ROLLBACK,
+        EXPIRED, THRESHOLD, ROOT_CHAIN, HASH_MISMATCH, INCONSISTENT, BAD_METADATA, …) or ``TransferError``.
+        """
+        self._source = source
+        self._metadata = folder / "metadata"
+        self._documents = folder / "documents"
+        for directory in (folder, self._metadata, self._documents):
+            directory.mkdir(mode=0o755, exist_ok=True)
+        check_metadata(root, "root")
+        self._fetcher = _SiteFetcher(source)
+        config = UpdaterConfig(
+            root_max_length=LIMITS["root"],
+            timestamp_max_length=LIMITS["timestamp"],
+            snapshot_max_length=LIMITS["snapshot"],
+            targets_max_length=LIMITS["targets"],
+        )
+        try:
+            self._updater = Updater(
+                str(self._metadata), "metadata/", fetcher=self._fetcher, config=config, bootstrap=root
+            )
+            self._updater.refresh()
+        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
+            self._refuse(error)
+        self.root = self._load("root", Root)
+        self.timestamp = self._load("timestamp", Timestamp)
+        self.snapshot = self._load("snapshot", Snapshot)
+        self.targets = self._load("targets", Targets)
+
+    @property
+    def issued(self) -> datetime:
+        """When the timestamp was signed, as it says itself. Raises ``VerificationError`` (BAD_METADATA)."""
+        ours = self.timestamp.unrecognized_fields.get(EXTENSION)
+        issued = ours.get("issued") if isinstance(ours, dict) else None
+        if not isinstance(issued, str):
+            raise VerificationError(
+                "BAD_METADATA",
+                "The timestamp does not say when it was signed.",
+                hint="The site was not made by Sealcast, or by a tool that re-signed it without its fields.",
+            )
+        return parse_time(issued)
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """The apps that have a policy, in order."""
+        suffix = "/policy.json"
+        return tuple(sorted(path.removesuffix(suffix) for path in self.targets.targets if path.endswith(suffix)))
+
+    def policy(self, app: str) -> Policy:
+        """Return the app's policy, which only the targets role can sign.
+
+        Raises ``VerificationError``: UNKNOWN_APP, or as the document's reader does; ``TransferError``.
+        """
+        entry = self.targets.targets.get(f"{app}/policy.json")
+        if entry is None:
+            raise VerificationError(
+                "UNKNOWN_APP",
+                f"This repository publishes no app {app!r}.",
+                hint=f"It publishes: {', '.join(self.apps) or 'none'}.",
+            )
+        return read_policy(self.read_target(entry), app=app)
+
+    def channel(self, app: str, channel: str) -> ChannelDocument:
+        """Return the channel document, signed by the channel's own role.
+
+        Raises ``VerificationError``: UNKNOWN_CHANNEL, or as the document's reader does; ``TransferError``.
+        """
+        data = self._role_document(app, channel, "channel.json")
+        return read_channel(data, app=app, channel=channel)
+
+    def halt(self, app: str) -> HaltDocument:
+        """Return the app's halt document, signed by its halt role. Raises as `channel` does."""
+        return read_halt(self._role_document(app, RESERVED_CHANNEL, "halt.json"), app=app)
+
+    def role(self, app: str, channel: str) -> Targets:
+        """Return the verified metadata of the role that signs this channel.
+
+        Raises ``VerificationError`` (UNKNOWN_CHANNEL, and as the constructor does) or ``TransferError``.
+        """
+        name = role_name(app, channel)
+        delegations = self.targets.delegations
+        delegated = (delegations.roles or {}).get(name) if delegations else None
+        prefix = role_prefix(app, channel)
+        if delegated is None or delegated.paths != [f"{prefix}/*"]:
+            raise VerificationError(
+                "UNKNOWN_CHANNEL",
+                f"The targets role delegates no channel {channel!r} of the app {app!r}.",
+                hint=f"The app's channels: {', '.join(self.policy(app).channels)}.",
+            )
+        try:
+            # Asking for any name in the role's folder makes python-tuf load and verify the role.
+            self._updater.get_targetinfo(f"{prefix}/-")
+        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
+            self._refuse(error)
+        role = self._load(name, Targets)
+        if role.version != self.snapshot.meta[f"{name}.json"].version:
+            raise VerificationError("INCONSISTENT", f"The role {name} is not the one that the snapshot lists.")
+        return role
+
+    def read_target(self, entry: TargetFile) -> bytes:
+        """Return the bytes of a small target, from the folder of documents or the source.
+
+        Raises ``VerificationError`` (HASH_MISMATCH, TOO_LARGE) or ``TransferError``.
+        """
+        wanted = Content(entry.hashes.get("sha256", ""), entry.length)
+        if wanted.size > CHANNEL_LIMIT:
+            raise VerificationError("TOO_LARGE", f"{entry.path} is listed with {wanted.size} bytes, too many to read.")
+        kept = self._documents / wanted.sha256
+        try:
+            data = kept.read_bytes()
+            if content_of(data) == wanted:
+                return data
+            kept.unlink()
+        except FileNotFoundError:
+            pass  # not seen before
+        data = self._source.read(published_path(entry), limit=wanted.size)
+        if content_of(data) != wanted:
+            raise VerificationError(
+                "HASH_MISMATCH",
+                f"{entry.path} is not the file that its role signed.",
+                hint="The host serves altered or mixed files. Publish again, or ask the site's operator.",
+            )
+        create_durably(kept, data)
+        return data
+
+    def forget_documents(self, keep: int = 64) -> None:
+        """Remove the documents that no newer look used, but for the ``keep`` youngest."""
+        found = sorted(self._documents.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in found[keep:]:
+            path.unlink(missing_ok=True)
+
+    def _role_document(self, app: str, channel: str, name: str) -> bytes:
+        path = f"{role_prefix(app, channel)}/{name}"
+        entry = self.role(app, channel).targets.get(path)
+        if entry is None:
+            raise VerificationError("UNKNOWN_CHANNEL", f"The role {role_name(app, channel)} signs no {name}.")
+        return self.read_target(entry)
+
+    def _load(self, role: str, kind: type[T]) -> T:
+        """Return what python-tuf verified and stored for ``role``."""
+        metadata: Metadata[T] = Metadata.from_file(str(self._metadata / f"{role}.json"))
+        if not isinstance(metadata.signed, kind):
+            raise VerificationError("BAD_METADATA", f"The {role} metadata is of another role.")
+        return metadata.signed
+
+    def _refuse(self, error: tuf_errors.RepositoryError | tuf_errors.DownloadError) -> NoReturn:
+        """Leave with the typed error for what python-tuf, or the source behind it, refused."""
+        if self._fetcher.refusal is not None and isinstance(error, tuf_errors.DownloadError):
+            raise self._fetcher.refusal from error
+        code, hint = _reason(error, self._fetcher.role)
+        raise VerificationError(code, f"The {self._fetcher.role or 'root'} metadata: {error}.", hint=hint) from error
+
+
+_REASONS: tuple[tuple[type[Exception], str, str], ...] = (
+    (tuf_errors.ExpiredMetadataError, "EXPIRED", "The publisher must sign it again (sealcast refresh), then publish."),
+    (
+        tuf_errors.UnsignedMetadataError,
+        "THRESHOLD",
+        "It lacks signatures of its holders: somebody may have altered it.",
+    ),
+    (tuf_errors.LengthOrHashMismatchError, "HASH_MISMATCH", "The host serves altered, mixed or incomplete files."),
+    (tuf_errors.DownloadLengthMismatchError, "TOO_LARGE", "The host sends more than the role may have."),
+    (DeserializationError, "BAD_METADATA", "The host serves something that is not TUF metadata."),
+    (
+        tuf_errors.DownloadHTTPError,
+        "NOT_A_REPOSITORY",
+        "Check the address: there is no TUF repository, or a part of it is gone.",
+    ),
+)
+
+
+def _reason(error: Exception, role: str) -> tuple[str, str]:
+    for kind, code, hint in _REASONS:
+        if isinstance(error, kind):
+            return code, hint
+    if isinstance(error, tuf_errors.BadVersionNumberError):
+        if role == "root":
+            return "ROOT_CHAIN", "Each root must follow the one before it. The host left one out or mixed them."
+        if role in {"timestamp", "snapshot"}:
+            return "ROLLBACK", "The host serves an older state than this device has seen."
+    return "INCONSISTENT", "The host serves files that do not belong together."

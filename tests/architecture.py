@@ -343,7 +343,7 @@ def console(modules: Modules) -> list[str]:
 
 
 def clock_and_dice(modules: Modules) -> list[str]:
-    """Time and randomness are arguments. A function may name a source as a default, but never ask it."""
+    """Time and randomness are arguments. A default may name a source; nothing may ask it."""
     return [
         finding
         for module in modules.values()
@@ -353,12 +353,7 @@ def clock_and_dice(modules: Modules) -> list[str]:
 
 
 def clock_and_dice_in(module: Module) -> list[str]:
-    offered = {
-        id(default)
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.arguments)
-        for default in [*node.defaults, *node.kw_defaults]
-    }
+    offered = {id(default) for node in ast.walk(module.tree) for default in _defaults(node)}
     found = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Name | ast.Attribute) and id(node) not in offered:
@@ -366,6 +361,14 @@ def clock_and_dice_in(module: Module) -> list[str]:
             if meaning in CLOCKS_AND_DICE or meaning.startswith(DICE_MODULES):
                 found.append(module.at(node.lineno, f"{meaning} belongs to the edge: make it an argument"))
     return found
+
+
+def _defaults(node: ast.AST) -> Iterator[ast.expr | None]:
+    """The default values that a function's parameters or a class's fields have."""
+    if isinstance(node, ast.arguments):
+        yield from [*node.defaults, *node.kw_defaults]
+    elif isinstance(node, ast.ClassDef):
+        yield from (item.value for item in node.body if isinstance(item, ast.AnnAssign))
 
 
 def small_protocols(modules: Modules) -> list[str]:

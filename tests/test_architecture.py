@@ -86,6 +86,7 @@ BAD: dict[Rule, tuple[dict[str, str], ...]] = {
         {"sealcast/verify.py": "from os import urandom\nsalt = urandom(16)"},
         {"sealcast/verify.py": "import secrets\ndef f(make=lambda: secrets.token_bytes(4)): ..."},
         {"sealcast/verify.py": "import random\npick = random.Random"},
+        {"sealcast/verify.py": "import time\nclass C:\n    at: float = field(default_factory=time.time)"},
     ),
     architecture.small_protocols: (
         {
@@ -120,6 +121,7 @@ GOOD: tuple[dict[str, str], ...] = (
     {"sealcast/values.py": DATACLASS + "@dataclass\nclass C:  # mutable: a cursor\n    x: int"},
     {"sealcast/values.py": "import msgspec\nclass C(msgspec.Struct, frozen=True): ...\nclass D(C): ..."},
     {"sealcast/verify.py": "import time, os\ndef f(clock=time.time, *, dice=os.urandom): clock(), dice(1)"},
+    {"sealcast/verify.py": "import random\nclass Options:\n    dice: object = random.random"},
     {"sealcast/verify.py": "def f(random): return random.choice()\ntime = 3"},
     {"sealcast/cli/a.py": "import time, sys\ntime.time()\nsys.exit()"},
     {

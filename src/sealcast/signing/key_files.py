@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import shlex
 import stat
 import sys
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +19,7 @@ from ..errors import SigningError
 from ..files import TEMPORARY_PREFIX, create_durably, sync_directory
 from ..values import check_name, printable
 from .key_types import KeyType
-from .pem import is_encrypted, read_pem, write_pem
+from .pem import Random, read_pem, write_pem
 from .records import RECORD_SUFFIX, PublicRecord, record_bytes, record_of
 
 KEY_FILE_LIMIT = 32 * KIB
@@ -30,8 +29,6 @@ KEY_SUFFIX = ".pem"
 """How the file name of a private key ends."""
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Not blocking: a pipe planted under the name of a key must be refused, not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +44,13 @@ def generate(
     key_type: KeyType,
     passphrase: bytes | None,
     *,
+    random: Random,
     uri: str | None = None,
     created: datetime | None = None,
 ) -> GeneratedKey:
-    """Return a new key pair of the holder ``name``, drawn from the system's random source.
+    """Return a new key pair of the holder ``name``.
 
+    The key itself is drawn from the system by the cryptographic library, ``random`` only protects its file.
     With ``passphrase`` None the private key is not encrypted: only for whoever asked for that in so many
     words. ``uri`` and ``created`` go into the record as they are. Raises ``ConfigError`` (UNSAFE_NAME),
     ``SigningError`` (EMPTY_PASSPHRASE).
@@ -59,7 +58,7 @@ def generate(
     check_name(name, "signing key")
     private = key_type.generate()
     record = record_of(SSlibKey.from_crypto(private.public_key()), name, uri, created)
-    return GeneratedKey(write_pem(private, passphrase), record)
+    return GeneratedKey(write_pem(private, passphrase, random), record)
 
 
 def save_key(directory: Path, generated: GeneratedKey) -> tuple[Path, Path]:
@@ -88,7 +87,7 @@ def save_key(directory: Path, generated: GeneratedKey) -> tuple[Path, Path]:
 def _exists(path: Path) -> SigningError:
     return SigningError(
         "KEY_EXISTS",
-        f"{printable(str(path))!r} is there already, and a key is never overwritten.",
+        f"{printable(str(path))} is there already, and a key is never overwritten.",
         safe="The file that is there was not touched; no new key was made.",
         hint="Choose another name. A .pem without its .pub.json is what an interrupted run leaves: "
         "if its record was never handed out, delete it and try again.",
@@ -104,43 +103,47 @@ def read_key_file(path: Path, *, public_knowledge: bool = False) -> bytes:
     Windows keeps access lists in place of modes; there the check is left to them.
     """
     try:
-        handle = os.open(path, _OPEN)
+        with open(path, "rb", opener=_open_at_once) as file:
+            # Asked of the open file, not of the name: nobody can swap it in between.
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise _bad_file(path, "is not a file")
+            if not public_knowledge:
+                _check_private(path, mode)
+            pem = file.read(KEY_FILE_LIMIT + 1)
     except OSError as error:
         raise SigningError(
             "KEY_NOT_FOUND",
-            f"The private key file {printable(str(path))!r} cannot be opened: {error.strerror}.",
+            f"The private key file {printable(str(path))} cannot be read: {error.strerror}.",
             hint="Check the path in the signer's URI; a relative one starts at the workspace.",
             path=str(path),
         ) from None
-    with os.fdopen(handle, "rb", buffering=0) as file:
-        # Asked of the open file, not of the name: nobody can swap it in between.
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _bad_file(path, "is not a file")
-        if not public_knowledge:
-            _check_private(path, status.st_mode)
-        pem = file.read(KEY_FILE_LIMIT + 1)
     if len(pem) > KEY_FILE_LIMIT:
         raise _bad_file(path, f"has more than {KEY_FILE_LIMIT} bytes")
     return pem
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe planted under the name of a key must be refused, not waited for.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check_private(path: Path, mode: int) -> None:
     if sys.platform == "win32":  # pragma: no cover - no modes there
         return
     if mode & _OTHERS:
-        shown = printable(str(path))
+        shown = shlex.quote(printable(str(path)))
         raise SigningError(
             "KEY_PERMISSIONS",
-            f"The private key file {shown!r} is open to others (mode {stat.S_IMODE(mode):04o}).",
-            hint=f"Run: chmod 600 {shown}    If somebody may have read it, replace the key.",
+            f"The private key file {shown} is open to others (mode {stat.S_IMODE(mode):04o}).",
+            hint=f"Run: chmod 600 {shown}    — if somebody may have read it, replace the key.",
             path=str(path),
             mode=f"{stat.S_IMODE(mode):04o}",
         )
 
 
 def _bad_file(path: Path, why: str) -> SigningError:
-    return SigningError("BAD_KEY_FILE", f"The private key file {printable(str(path))!r} {why}.", path=str(path))
+    return SigningError("BAD_KEY_FILE", f"The private key file {printable(str(path))} {why}.", path=str(path))
 
 
 def open_key_file(path: Path, passphrase: Callable[[], bytes], *, public_knowledge: bool = False) -> PrivateKeyTypes:
@@ -149,25 +152,44 @@ def open_key_file(path: Path, passphrase: Callable[[], bytes], *, public_knowled
     Raises ``SigningError`` as `read_key_file` and `sealcast.signing.pem.read_pem` do.
     """
     pem = read_key_file(path, public_knowledge=public_knowledge)
-    return read_pem(pem, passphrase() if is_encrypted(pem) else None)
+    try:
+        return read_pem(pem, passphrase)
+    except SigningError as error:
+        error.data.setdefault("path", str(path))
+        raise
 
 
-def change_passphrase(path: Path, old: bytes | None, new: bytes | None) -> None:
-    """Encrypt the private key at ``path`` anew, under ``new``; None leaves it without a passphrase.
+def change_passphrase(path: Path, old: Callable[[], bytes], new: Callable[[], bytes | None], *, random: Random) -> None:
+    """Encrypt the private key at ``path`` anew; a ``new`` passphrase of None leaves it without one.
 
-    The new file is on the disk and was opened before it takes the old one's place. Older copies, and what the
-    disk kept of the old file, still open with the old passphrase: a key that was exposed is replaced, not
-    renamed. Raises ``SigningError`` as `open_key_file` does, EMPTY_PASSPHRASE, ``OSError``.
+    ``old`` is asked only when the key is encrypted, ``new`` only when it could be opened. The new file is on
+    the disk and has been opened before it takes the old one's place. Older copies, and what the disk kept of
+    the old file, still open with the old passphrase: a key that was exposed must be replaced.
+    Raises ``SigningError``: as `open_key_file` does, EMPTY_PASSPHRASE, KEY_NOT_WRITTEN; ``OSError``.
     """
     path = path.resolve()  # a link keeps pointing where it points
-    private = read_pem(read_key_file(path), old)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+    private = open_key_file(path, old)
+    passphrase = new()
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{random(8).hex()}")
     try:
-        create_durably(temporary, write_pem(private, new), mode=0o600)
-        if read_pem(read_key_file(temporary), new).public_key() != private.public_key():
-            raise AssertionError("The key changed while it was written.")
+        create_durably(temporary, write_pem(private, passphrase, random), mode=0o600)
+        if not _holds(temporary, private, passphrase or b""):
+            raise SigningError(
+                "KEY_NOT_WRITTEN",
+                f"The new file for {printable(str(path))} could not be read back as it was written.",
+                safe="The old file was not touched.",
+                hint="Check the disk.",
+                path=str(path),
+            )
         temporary.replace(path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+def _holds(path: Path, private: PrivateKeyTypes, passphrase: bytes) -> bool:
+    """Tell whether the file at ``path`` opens with ``passphrase`` and holds the key ``private``."""
+    try:
+        return open_key_file(path, lambda: passphrase).public_key() == private.public_key()
+    except SigningError:
+        return False

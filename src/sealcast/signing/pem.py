@@ -11,10 +11,10 @@ changed byte.
 from __future__ import annotations
 
 import base64
-import os
 import re
+from collections.abc import Callable
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -29,10 +29,13 @@ from cryptography.hazmat.primitives.serialization import (
 from ..errors import SigningError
 
 SCRYPT_COST, SCRYPT_BLOCK, SCRYPT_LANES = 2**14, 8, 5
-"""scrypt's N, r and p: 16 MiB and some 0.3 s a guess, the same work as N = 2^17 with p = 1.
+"""scrypt's N, r and p: 16 MiB and some 0.3 s a guess (one of the settings that OWASP recommends).
 
 OpenSSL's own tools refuse more than 32 MiB, and a key must be readable without Sealcast.
 """
+
+Random = Callable[[int], bytes]
+"""Returns that many unpredictable bytes, as ``os.urandom`` does."""
 
 _KEY_SIZE = 32
 _SALT_SIZE = 16
@@ -40,8 +43,8 @@ _IV_SIZE = 16
 _LINE = 64
 _TEXT = re.compile(rb"\s*-----BEGIN (ENCRYPTED |)PRIVATE KEY-----\s[A-Za-z0-9+/=\s]+-----END \1PRIVATE KEY-----\s*")
 
-_UNREADABLE = (ValueError, UnsupportedAlgorithm, MemoryError)
-"""What the library raises on bytes that it cannot read; MemoryError for an absurd scrypt cost."""
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, InternalError, MemoryError)
+"""What the library raises on bytes that it cannot read; the last two for scrypt costs that make no sense."""
 
 _SEQUENCE, _INTEGER, _OCTETS = 0x30, 0x02, 0x04
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
@@ -49,8 +52,8 @@ _SCRYPT = bytes.fromhex("06092b06010401da47040b")
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")
 
 
-def write_pem(key: PrivateKeyTypes, passphrase: bytes | None) -> bytes:
-    """Return ``key`` as PKCS#8 PEM, encrypted unless ``passphrase`` is None. The system draws salt and IV.
+def write_pem(key: PrivateKeyTypes, passphrase: bytes | None, random: Random) -> bytes:
+    """Return ``key`` as PKCS#8 PEM, encrypted unless ``passphrase`` is None; ``random`` gives salt and IV.
 
     Raises ``SigningError`` (EMPTY_PASSPHRASE).
     """
@@ -58,7 +61,7 @@ def write_pem(key: PrivateKeyTypes, passphrase: bytes | None) -> bytes:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     check_passphrase(passphrase)
     clear = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return _armoured(_encrypted(clear, passphrase, os.urandom(_SALT_SIZE), os.urandom(_IV_SIZE)))
+    return _armoured(_encrypted(clear, passphrase, random(_SALT_SIZE), random(_IV_SIZE)))
 
 
 def check_passphrase(passphrase: bytes) -> None:
@@ -67,50 +70,46 @@ def check_passphrase(passphrase: bytes) -> None:
         raise SigningError(
             "EMPTY_PASSPHRASE",
             "An empty passphrase protects nothing.",
-            hint="Choose a passphrase; a key that is meant to have none is made with --no-passphrase.",
+            hint="Choose one. A key that is meant to have none must be asked for as such.",
         )
 
 
-def is_encrypted(pem: bytes) -> bool:
-    """Tell whether a passphrase is needed to open ``pem``. Raises ``SigningError`` (BAD_KEY_FILE)."""
+def read_pem(pem: bytes, passphrase: Callable[[], bytes]) -> PrivateKeyTypes:
+    """Return the private key in ``pem``; ``passphrase`` is called only when the key is encrypted.
+
+    Raises ``SigningError``: BAD_KEY_FILE, WRONG_PASSPHRASE, and whatever ``passphrase`` raises.
+    """
     if not _TEXT.fullmatch(pem):
         raise _bad_file()
     try:
-        # Without a passphrase the library reads the outer structure and stops: TypeError says «encrypted,
-        # and whole».
-        load_pem_private_key(pem, None)
-    except TypeError:
-        return True
-    except _UNREADABLE:  # not chained: the cause could quote the file
-        raise _bad_file() from None
-    return False
-
-
-def read_pem(pem: bytes, passphrase: bytes | None) -> PrivateKeyTypes:
-    """Return the private key in ``pem``; ``passphrase`` is not looked at when the key is not encrypted.
-
-    Raises ``SigningError``: BAD_KEY_FILE, NO_PASSPHRASE, WRONG_PASSPHRASE.
-    """
-    if not is_encrypted(pem):
         return load_pem_private_key(pem, None)
-    if not passphrase:
-        raise SigningError("NO_PASSPHRASE", "The private key is encrypted, and no passphrase was given.")
+    except TypeError:  # the library's word for: whole, and encrypted
+        pass
+    except _UNREADABLE:
+        raise _bad_file() from None  # not chained: the cause could quote the file
+    return _decrypted(pem, passphrase())
+
+
+def _decrypted(pem: bytes, passphrase: bytes) -> PrivateKeyTypes:
+    check_passphrase(passphrase)
     try:
         return load_pem_private_key(pem, passphrase)
-    except _UNREADABLE:
+    except ValueError:
         # A wrong passphrase and a damaged ciphertext cannot be told apart: the padding is wrong in both.
         raise SigningError(
             "WRONG_PASSPHRASE",
             "The passphrase does not open the private key.",
             hint="Try again. If you are sure of it, the file is damaged: restore it from its backup.",
         ) from None
+    except _UNREADABLE:
+        raise _bad_file() from None
 
 
 def _bad_file() -> SigningError:
     return SigningError(
         "BAD_KEY_FILE",
-        "The file holds no private key in PKCS#8 PEM.",
-        hint="A key of another form is turned into one with: openssl pkcs8 -topk8 -scrypt -in OLD -out NEW",
+        "The file holds no private key in PKCS#8 PEM that can be read.",
+        hint="A key in another form is turned into one with: openssl pkcs8 -topk8 -scrypt -in OLD -out NEW",
     )
 
 
@@ -136,7 +135,8 @@ def _der(tag: int, body: bytes) -> bytes:
 
 
 def _integer(number: int) -> bytes:
-    return _der(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))  # a spare bit keeps it positive
+    # One bit more than the number needs: the first bit of an INTEGER is its sign.
+    return _der(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
 def _armoured(der: bytes) -> bytes:

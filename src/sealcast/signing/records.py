@@ -10,7 +10,7 @@ import msgspec
 from securesystemslib.signer import Key, SSlibKey
 
 from ..documents import KIB, Document, decode, encode
-from ..errors import VerificationError
+from ..errors import SigningError, VerificationError
 from ..files import read_bounded
 from ..values import check_name, format_time, parse_time, printable
 from .key_types import checked
@@ -48,15 +48,24 @@ class PublicRecord(Document, frozen=True, kw_only=True, omit_defaults=True):
 def read_record(path: Path) -> PublicRecord:
     """Return the record in the file at ``path``, its key decoded and its id computed anew.
 
-    Raises ``OSError``, ``ConfigError`` (UNSAFE_NAME) or ``VerificationError``: TOO_LARGE, BAD_METADATA,
-    UNKNOWN_DOCUMENT, BAD_PUBLIC_KEY, KEYID_MISMATCH.
+    Raises ``SigningError`` (KEY_NOT_FOUND), ``ConfigError`` (UNSAFE_NAME) or ``VerificationError``:
+    TOO_LARGE, BAD_METADATA, UNKNOWN_DOCUMENT, BAD_PUBLIC_KEY, KEYID_MISMATCH.
     """
-    what = f"The public key record {printable(path.name)!r}"
+    what = f"The public key record {printable(path.name)}"
 
     def too_large() -> VerificationError:
         return VerificationError("TOO_LARGE", f"{what} has more than the {RECORD_LIMIT} bytes it may have.")
 
-    record = decode(read_bounded(path, RECORD_LIMIT, too_large), PublicRecord, what=what, limit=RECORD_LIMIT)
+    try:
+        data = read_bounded(path, RECORD_LIMIT, too_large)
+    except OSError as error:
+        raise SigningError(
+            "KEY_NOT_FOUND",
+            f"{what} cannot be opened: {error.strerror}.",
+            hint="A record is a file such as keys/alice.pub.json; its holder makes it with: sealcast key new",
+            path=str(path),
+        ) from None
+    record = decode(data, PublicRecord, what=what, limit=RECORD_LIMIT)
     check_name(record.name, "signing key")
     if record.created is not None:
         parse_time(record.created)

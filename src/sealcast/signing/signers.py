@@ -76,7 +76,7 @@ def _open_file(request: Request) -> Signer:
     except ValueError:
         raise SigningError(
             "KEY_MISMATCH",
-            f"The private key in {printable(str(path))!r} is not that of {request.key.keyid[:16]}….",
+            f"The private key in {printable(str(path))} is not that of {request.key.keyid[:16]}….",
             hint="The signer's URI names another holder's file, or the file was replaced.",
             path=str(path),
             keyid=request.key.keyid,
@@ -85,16 +85,15 @@ def _open_file(request: Request) -> Signer:
 
 def _local(rest: str) -> str:
     """Return the path after ``file:``; ``///`` starts an absolute one (RFC 8089)."""
-    if rest.startswith("///"):
-        return rest[2:]
-    if rest.startswith(("//", "\\\\")):
+    path = rest.removeprefix("//") if rest.startswith("///") else rest
+    if path.startswith(("//", "\\\\")):
         # Windows would ask that host, and hand it the user's credentials in doing so.
         raise SigningError(
             "BAD_SIGNER",
             "A file: signer names a path on another host.",
             hint="Copy the key, or mount the share.",
         )
-    return rest
+    return path
 
 
 OPENERS: Mapping[str, Opener] = MappingProxyType({"file": _open_file})

@@ -1,0 +1,177 @@
+"""The tree of commands, and the one place where a run starts and ends.
+
+A command is one line in a table below: its name, where its `Command` is (``module:attribute``) and its summary, which
+the help prints without loading the command. A test loads them all and compares the summaries.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from .. import __version__
+from . import edge
+from .command import Entry, LazyGroup
+from .failure import as_error
+from .output import Output
+from .session import Session
+
+PROGRAM = "sealcast"
+COMPLETION_VARIABLE = "_SEALCAST_COMPLETE"
+DEBUG_VARIABLE = "SEALCAST_DEBUG"
+
+_HERE = "sealcast.cli"
+
+KEY = LazyGroup(
+    "key",
+    {
+        "Commands": {
+            "new": Entry(f"{_HERE}.keys:new", "Make a signing key and its public record."),
+            "list": Entry(f"{_HERE}.keys:list_keys", "List the signing keys in a folder."),
+            "show": Entry(f"{_HERE}.keys:show", "Show one signing key: its id, type and holder."),
+            "passwd": Entry(f"{_HERE}.keys:passwd", "Change the passphrase of a signing key."),
+        }
+    },
+    help="Signing keys: what signs metadata.",
+)
+CLIENT = LazyGroup(
+    "client",
+    {
+        "Commands": {
+            "init": Entry(f"{_HERE}.client:init", "Make a client's directory, bound to a root and a channel."),
+            "check": Entry(f"{_HERE}.client:check", "Say what an update would do, and why."),
+            "update": Entry(f"{_HERE}.client:update", "Download, verify and stage what is due."),
+            "run": Entry(f"{_HERE}.client:run", "Start the installed release."),
+            "ready": Entry(f"{_HERE}.client:ready", "Report that the release works."),
+            "fail": Entry(f"{_HERE}.client:fail", "Report that the release does not work."),
+            "rollback": Entry(f"{_HERE}.client:rollback", "Go back to the release that worked before."),
+            "status": Entry(f"{_HERE}.client:status", "Show what is installed, staged and quarantined."),
+            "events": Entry(f"{_HERE}.client:events", "Show what happened on this device."),
+        }
+    },
+    help="The client, on a device: check, install, start, go back.",
+)
+
+KEYS: Mapping[str, Entry] = {"key": Entry(f"{_HERE}.app:KEY", "Signing keys: make, list, show, change the passphrase.")}
+DEVICE: Mapping[str, Entry] = {
+    "client": Entry(f"{_HERE}.app:CLIENT", "Check, install, start and go back, on a device."),
+}
+OTHER: Mapping[str, Entry] = {
+    "completion": Entry(f"{_HERE}.completion:completion", "Print the completion script for a shell."),
+}
+
+QUICK_START = """\
+From nothing to a live site, for a lone maintainer:
+  sealcast init updates --app demo --solo
+  cd updates
+  sealcast release add ../dist --version 1.0.0
+  sealcast publish /srv/www/updates
+  sealcast verify /srv/www/updates --root metadata/1.root.json
+"""
+
+
+class _Root(LazyGroup):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        formatter.write(f"\n{QUICK_START}")
+
+
+def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        click.echo(f"{PROGRAM} {__version__}")
+        context.exit()
+
+
+@click.pass_context
+def _enter(context: click.Context, directory: Path, no_color: bool) -> None:
+    session: Session = context.obj
+    session.output.plain |= no_color
+    context.obj = dataclasses.replace(session, directory=directory)
+
+
+ROOT = _Root(
+    PROGRAM,
+    {"Signing keys": KEYS, "Client": DEVICE, "Everything else": OTHER},
+    callback=_enter,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="COMMAND …",
+    help="Signed updates from plain files: any host can serve them, no host is trusted.",
+    params=[
+        click.Option(
+            ["-C", "directory"],
+            metavar="DIR",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            default=".",
+            help="Work in the workspace at DIR, or the nearest one above it.",
+        ),
+        click.Option(["--no-color"], is_flag=True, help="Use no colours, also on a terminal (as NO_COLOR=1 does)."),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Print the version.",
+        ),
+    ],
+)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status; the process's own arguments when none are given."""
+    given = list(edge.arguments() if arguments is None else arguments)
+    environment = edge.environment()
+    stdin, stdout, stderr = edge.streams()
+    session = Session(Output(stdout, stderr, environment), edge.now, environment, stdin)
+    try:
+        if instruction := environment.get(COMPLETION_VARIABLE):
+            return _complete(instruction)
+        status = _invoke(given, session)
+        session.output.flush()
+        return status
+    except BrokenPipeError:
+        # The reader has seen enough (`sealcast … | head`): no error, but not the whole result either.
+        edge.drop_output()
+        return 141
+    except Exception as exception:  # noqa: BLE001 - the last line of defence
+        return _fail(exception, given, session)
+    except KeyboardInterrupt as exception:
+        return _fail(exception, given, session)
+
+
+def _invoke(arguments: list[str], session: Session) -> int:
+    try:
+        with ROOT.make_context(PROGRAM, arguments, obj=session) as context:
+            ROOT.invoke(context)
+    except click.exceptions.NoArgsIsHelpError as help_page:
+        session.output.flush()
+        click.echo(help_page.ctx.get_help(), err=True)
+        return 2
+    except click.exceptions.Exit as exit_request:
+        return exit_request.exit_code
+    return 0
+
+
+def _complete(instruction: str) -> int:
+    from click.shell_completion import shell_complete
+
+    return shell_complete(ROOT, {}, PROGRAM, COMPLETION_VARIABLE, instruction)
+
+
+def _fail(exception: BaseException, arguments: Sequence[str], session: Session) -> int:
+    """Print the error and return its exit status."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    session.output.json |= "--json" in own  # also when the arguments could not be parsed
+    error = as_error(exception, on_device="client" in own)
+    if session.environment.get(DEBUG_VARIABLE):
+        traceback.print_exception(exception)
+    try:
+        session.output.error(error)
+        session.output.flush()
+    except OSError:
+        edge.drop_output()  # nowhere to say it: the exit status is all that is left
+    return error.exit_status

@@ -1,0 +1,23 @@
+"""What a command is given beside its own arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from ..values import Clock
+from .output import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the command line: where it prints, where it works, and what it knows of the world."""
+
+    output: Output
+    clock: Clock
+    environment: Mapping[str, str]
+    stdin: TextIO
+    directory: Path = Path()
+    """The ``-C`` folder: where a workspace is looked for, from there upwards."""

@@ -4,8 +4,18 @@ Private keys are files only their owner can read, or stay in hardware and servic
 here asks a person anything: passphrases come through `Secrets`.
 """
 
+from .environment import EnvironmentSecrets, variable_of
 from .examples import EXAMPLE_KEYIDS, is_example
-from .key_files import GeneratedKey, change_passphrase, generate, save_key
+from .key_files import (
+    KEY_SUFFIX,
+    GeneratedKey,
+    change_passphrase,
+    free_paths,
+    generate,
+    is_encrypted,
+    open_key_file,
+    save_key,
+)
 from .key_types import DEFAULT_KEY_TYPE, KEY_TYPES, KeyType, key_type, type_of
 from .records import RECORD_SUFFIX, PublicRecord, key_of, read_record, record_bytes, record_of
 from .signers import Secrets, open_signer
@@ -13,21 +23,27 @@ from .signers import Secrets, open_signer
 __all__ = [
     "DEFAULT_KEY_TYPE",
     "EXAMPLE_KEYIDS",
+    "KEY_SUFFIX",
     "KEY_TYPES",
     "RECORD_SUFFIX",
+    "EnvironmentSecrets",
     "GeneratedKey",
     "KeyType",
     "PublicRecord",
     "Secrets",
     "change_passphrase",
+    "free_paths",
     "generate",
+    "is_encrypted",
     "is_example",
     "key_of",
     "key_type",
+    "open_key_file",
     "open_signer",
     "read_record",
     "record_bytes",
     "record_of",
     "save_key",
     "type_of",
+    "variable_of",
 ]

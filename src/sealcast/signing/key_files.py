@@ -18,8 +18,9 @@ from ..documents import KIB
 from ..errors import SigningError
 from ..files import TEMPORARY_PREFIX, create_durably, sync_directory
 from ..values import check_name, printable
+from . import pem
 from .key_types import KeyType
-from .pem import Random, read_pem, write_pem
+from .pem import Random
 from .records import RECORD_SUFFIX, PublicRecord, record_bytes, record_of
 
 KEY_FILE_LIMIT = 32 * KIB
@@ -58,7 +59,7 @@ def generate(
     check_name(name, "signing key")
     private = key_type.generate()
     record = record_of(SSlibKey.from_crypto(private.public_key()), name, uri, created)
-    return GeneratedKey(write_pem(private, passphrase, random), record)
+    return GeneratedKey(pem.write_pem(private, passphrase, random), record)
 
 
 def save_key(directory: Path, generated: GeneratedKey) -> tuple[Path, Path]:
@@ -67,11 +68,8 @@ def save_key(directory: Path, generated: GeneratedKey) -> tuple[Path, Path]:
     Nothing is ever overwritten: of two at once, one wins. Raises ``SigningError`` (KEY_EXISTS), ``OSError``;
     a key that could not be saved whole leaves no file.
     """
+    private, public = free_paths(directory, generated.record.name)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    private = directory / f"{generated.record.name}{KEY_SUFFIX}"
-    public = directory / f"{generated.record.name}{RECORD_SUFFIX}"
-    if public.exists():
-        raise _exists(public)
     # The private key goes first: a record whose private key was lost to a power cut could end up in a root.
     if not create_durably(private, generated.private_pem, mode=0o600):
         raise _exists(private)
@@ -82,6 +80,19 @@ def save_key(directory: Path, generated: GeneratedKey) -> tuple[Path, Path]:
         private.unlink()
         raise
     return private, public
+
+
+def free_paths(directory: Path, name: str) -> tuple[Path, Path]:
+    """Return where the key ``name`` would be saved: its private file and its record.
+
+    Raises ``ConfigError`` (UNSAFE_NAME), ``SigningError`` (KEY_EXISTS) when one of them is there.
+    """
+    check_name(name, "signing key")
+    paths = directory / f"{name}{KEY_SUFFIX}", directory / f"{name}{RECORD_SUFFIX}"
+    for path in paths:
+        if os.path.lexists(path):
+            raise _exists(path)
+    return paths
 
 
 def _exists(path: Path) -> SigningError:
@@ -110,7 +121,7 @@ def read_key_file(path: Path, *, public_knowledge: bool = False) -> bytes:
                 raise _bad_file(path, "is not a file")
             if not public_knowledge:
                 _check_private(path, mode)
-            pem = file.read(KEY_FILE_LIMIT + 1)
+            text = file.read(KEY_FILE_LIMIT + 1)
     except OSError as error:
         raise SigningError(
             "KEY_NOT_FOUND",
@@ -118,9 +129,9 @@ def read_key_file(path: Path, *, public_knowledge: bool = False) -> bytes:
             hint="Check the path in the signer's URI; a relative one starts at the workspace.",
             path=str(path),
         ) from None
-    if len(pem) > KEY_FILE_LIMIT:
+    if len(text) > KEY_FILE_LIMIT:
         raise _bad_file(path, f"has more than {KEY_FILE_LIMIT} bytes")
-    return pem
+    return text
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -146,14 +157,22 @@ def _bad_file(path: Path, why: str) -> SigningError:
     return SigningError("BAD_KEY_FILE", f"The private key file {printable(str(path))} {why}.", path=str(path))
 
 
+def is_encrypted(path: Path, *, public_knowledge: bool = False) -> bool:
+    """Tell whether the private key at ``path`` asks for a passphrase.
+
+    Raises ``SigningError`` as `read_key_file` does.
+    """
+    return pem.is_encrypted(read_key_file(path, public_knowledge=public_knowledge))
+
+
 def open_key_file(path: Path, passphrase: Callable[[], bytes], *, public_knowledge: bool = False) -> PrivateKeyTypes:
     """Return the private key in the file at ``path``; ``passphrase`` is asked only when it is encrypted.
 
     Raises ``SigningError`` as `read_key_file` and `sealcast.signing.pem.read_pem` do.
     """
-    pem = read_key_file(path, public_knowledge=public_knowledge)
+    text = read_key_file(path, public_knowledge=public_knowledge)
     try:
-        return read_pem(pem, passphrase)
+        return pem.read_pem(text, passphrase)
     except SigningError as error:
         error.data.setdefault("path", str(path))
         raise
@@ -172,7 +191,7 @@ def change_passphrase(path: Path, old: Callable[[], bytes], new: Callable[[], by
     passphrase = new()
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{random(8).hex()}")
     try:
-        create_durably(temporary, write_pem(private, passphrase, random), mode=0o600)
+        create_durably(temporary, pem.write_pem(private, passphrase, random), mode=0o600)
         if not _holds(temporary, private, passphrase or b""):
             raise SigningError(
                 "KEY_NOT_WRITTEN",

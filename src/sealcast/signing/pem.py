@@ -74,13 +74,20 @@ def check_passphrase(passphrase: bytes) -> None:
         )
 
 
+def is_encrypted(pem: bytes) -> bool:
+    """Tell whether ``pem`` says that it is encrypted. Raises ``SigningError`` (BAD_KEY_FILE)."""
+    found = _TEXT.fullmatch(pem)
+    if not found:
+        raise _bad_file()
+    return bool(found[1])
+
+
 def read_pem(pem: bytes, passphrase: Callable[[], bytes]) -> PrivateKeyTypes:
     """Return the private key in ``pem``; ``passphrase`` is called only when the key is encrypted.
 
     Raises ``SigningError``: BAD_KEY_FILE, WRONG_PASSPHRASE, and whatever ``passphrase`` raises.
     """
-    if not _TEXT.fullmatch(pem):
-        raise _bad_file()
+    is_encrypted(pem)
     try:
         return load_pem_private_key(pem, None)
     except TypeError:  # the library's word for: whole, and encrypted

@@ -17,6 +17,7 @@ from sealcast.signing import (
     GeneratedKey,
     change_passphrase,
     generate,
+    is_encrypted,
     key_files,
     read_record,
     save_key,
@@ -200,7 +201,9 @@ def test_a_folder(tmp_path: Path) -> None:
 @posix_only
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "alice.pem", 0o600)
-    assert refusal(tmp_path / "alice.pem").code == "BAD_KEY_FILE"
+    error = refusal(tmp_path / "alice.pem")
+    assert error.code == "BAD_KEY_FILE"
+    assert "is not a file" in error.what
 
 
 def test_a_file_without_end(tmp_path: Path) -> None:
@@ -219,6 +222,13 @@ def test_garbage_is_told_with_its_path(tmp_path: Path) -> None:
     error = refusal(path)
     assert error.code == "BAD_KEY_FILE"
     assert error.data["path"] == str(path)
+
+
+def test_whether_a_key_asks_for_a_passphrase(private: Path, tmp_path: Path) -> None:
+    assert is_encrypted(private)
+    assert not is_encrypted(save_key(tmp_path, made("bob", None))[0])
+    private.chmod(0o644)
+    assert is_encrypted(private, public_knowledge=True)
 
 
 def test_a_new_passphrase(private: Path) -> None:
@@ -268,7 +278,7 @@ def test_the_old_file_stays_when_the_new_one_does_not_open(
 ) -> None:
     before = private.read_bytes()
     bad = made(passphrase=b"another").private_pem if written else b""
-    monkeypatch.setattr(key_files, "write_pem", lambda *_: bad)
+    monkeypatch.setattr(key_files.pem, "write_pem", lambda *_: bad)
     with pytest.raises(SigningError) as caught:
         change_passphrase(private, lambda: PASSPHRASE, lambda: b"another", random=os.urandom)
     assert caught.value.code == "KEY_NOT_WRITTEN"

@@ -20,6 +20,9 @@ MAX_INTEGER = 2**53 - 1
 Clock = Callable[[], datetime]
 """Returns the present instant, in UTC. Only the edges of the program own one."""
 
+Progress = Callable[[int, int, str], None]
+"""Told how far something long is: done, total (both in the same unit), and a few words on what."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -56,6 +59,10 @@ def object_path(sha256: str) -> str:
     if not is_digest(sha256):
         raise VerificationError("BAD_METADATA", f"{sha256[:80]!r} is not a SHA-256 digest in lower-case hex.")
     return f"objects/{sha256[:2]}/{sha256}"
+
+
+def no_progress(done: int, total: int, what: str) -> None:
+    """Take no notice: what stands in where nobody watches."""
 
 
 def check_name(text: str, what: str) -> str:
@@ -173,8 +180,6 @@ def format_time(instant: datetime) -> str:
 def printable(text: str) -> str:
     """Return ``text`` with everything escaped that a terminal or a reader's eye could take for something else."""
     return "".join(
-        character
-        if character.isprintable() and unicodedata.category(character) != "Cf"
-        else ascii(character)[1:-1]
+        character if character.isprintable() and unicodedata.category(character) != "Cf" else ascii(character)[1:-1]
         for character in text
     )

@@ -1,0 +1,6 @@
+"""Where a site is stored: stores, and the plan that brings one up to date."""
+
+from .plan import Plan, Upload, plan_upload
+from .stores import FolderStore, Overlay, Store, Stored
+
+__all__ = ["FolderStore", "Overlay", "Plan", "Store", "Stored", "Upload", "plan_upload"]

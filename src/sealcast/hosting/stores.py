@@ -1,0 +1,167 @@
+"""Stores: places that keep a site's files under their paths.
+
+Two promises make a publication safe on any of them (DESIGN section 7): `create` never replaces a file, and `replace`
+swaps one only while it is still what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import RepositoryError, TransferError
+from ..fetch import Source
+from ..files import create_durably, exclusive, hash_file, write_durably
+from ..values import content_of, path_flaw
+
+MUTABLE = ("metadata/timestamp.json",)
+"""The only file of a site that is ever replaced, and so its commit point."""
+
+IMMUTABLE_CACHE = "public, max-age=31536000, immutable"
+MUTABLE_CACHE = "max-age=60, must-revalidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored file's bytes, and the tag that a later `Store.replace` compares."""
+
+    data: bytes
+    tag: str
+
+
+class Store(Protocol):
+    """A place for a site's files."""
+
+    def read(self, path: str) -> Stored | None:
+        """Return a small file, or None. Raises ``TransferError``."""
+        ...
+
+    def has(self, path: str, size: int) -> bool:
+        """Tell whether a file of ``size`` bytes is stored at ``path``. Raises ``TransferError``."""
+        ...
+
+    def create(self, path: str, source: Path) -> bool:
+        """Store a copy of ``source``, and tell whether it was new; equal bytes already there are success.
+
+        Raises ``RepositoryError`` (STORE_CONFLICT) when other bytes are there, or ``TransferError``.
+        """
+        ...
+
+    def replace(self, path: str, data: bytes, tag: str | None) -> None:
+        """Replace the file while its tag is still ``tag`` (None: while there is no file), in one step.
+
+        Raises ``RepositoryError`` (CONFLICT) when somebody else was faster, or ``TransferError``.
+        """
+        ...
+
+
+class FolderStore:
+    """A local folder as a store; also a mounted share, as far as its renames and locks are true ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return self._folder
+
+    def read(self, path: str) -> Stored | None:
+        """See `Store.read`."""
+        try:
+            data = self._place(path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _failed(path, error) from error
+        return Stored(data, content_of(data).sha256)
+
+    def has(self, path: str, size: int) -> bool:
+        """See `Store.has`."""
+        try:
+            return self._place(path).stat().st_size == size
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _failed(path, error) from error
+
+    def create(self, path: str, source: Path) -> bool:
+        """See `Store.create`."""
+        place = self._place(path)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if create_durably(place, source.read_bytes()):
+                return True
+            same = hash_file(place) == hash_file(source)
+        except OSError as error:
+            raise _failed(path, error) from error
+        if not same:
+            raise RepositoryError(
+                "STORE_CONFLICT",
+                f"{path} is stored already, with other bytes than this workspace has.",
+                hint="Somebody else published, or wrote into the destination. Run `sealcast verify` on it.",
+                path=path,
+            )
+        return False
+
+    def replace(self, path: str, data: bytes, tag: str | None) -> None:
+        """See `Store.replace`."""
+        place = self._place(path)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with exclusive(place.parent / ".lock", _conflict):
+                stored = self.read(path)
+                if (stored.tag if stored else None) != tag:
+                    raise _conflict()
+                write_durably(place, data)
+        except OSError as error:
+            raise _failed(path, error) from error
+
+    def _place(self, path: str) -> Path:
+        if flaw := path_flaw(path):
+            raise RepositoryError("UNSAFE_NAME", f"The path {path[:200]!r} {flaw}.")
+        return self._folder / path
+
+
+class Overlay:
+    """A source that shows some files as they will be: how a publication is tried before it is committed."""
+
+    def __init__(self, source: Source, files: Mapping[str, bytes]) -> None:
+        self._source = source
+        self._files = files
+
+    @property
+    def location(self) -> str:
+        """Where the other files come from."""
+        return self._source.location
+
+    def read(self, path: str, *, limit: int) -> bytes:
+        """Return the file as it will be."""
+        data = self._files.get(path)
+        return data if data is not None else self._source.read(path, limit=limit)
+
+    def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+        """Yield the file from byte ``start`` on, as it will be."""
+        data = self._files.get(path)
+        return iter([data[start:]]) if data is not None else self._source.stream(path, limit=limit, start=start)
+
+
+def _conflict() -> RepositoryError:
+    return RepositoryError(
+        "CONFLICT",
+        "Somebody else published to this destination at the same time.",
+        safe="Readers see one whole publication, theirs.",
+        hint="Get what is live, then publish again.",
+    )
+
+
+def _failed(path: str, error: OSError) -> TransferError:
+    return TransferError(
+        "STORE_FAILED",
+        f"{path} could not be stored or read: {error.strerror or error}.",
+        safe="Readers see the publication before this one.",
+        hint="Correct the cause and run the command again; what is stored already is kept.",
+        path=path,
+    )

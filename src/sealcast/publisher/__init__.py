@@ -1,0 +1,20 @@
+"""The publisher: a workspace, what goes into it, and how it becomes a site. `Repository` is its face."""
+
+from .adding import NewRelease
+from .catalogue import ReleaseRecord
+from .differences import Differences
+from .publication import Publication
+from .refresh import RoleStatus
+from .repository import Added, Repository
+from .workspace import Workspace
+
+__all__ = [
+    "Added",
+    "Differences",
+    "NewRelease",
+    "Publication",
+    "ReleaseRecord",
+    "Repository",
+    "RoleStatus",
+    "Workspace",
+]

@@ -15,7 +15,6 @@ and give it a line in the table of `sealcast.cli.app`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -157,6 +156,8 @@ class LazyGroup(click.Group):
         """Find the command that the arguments start with. Raises ``UsageError`` that names what is alike."""
         wanted = args[0]
         if wanted not in self._entries and not wanted.startswith("-") and not ctx.resilient_parsing:
+            import difflib  # only a slip of the finger needs it
+
             alike = difflib.get_close_matches(wanted, self._entries)
             meant = f" Did you mean {' or '.join(alike)}?" if alike else ""
             raise click.UsageError(f"There is no command {wanted!r}.{meant}", ctx)

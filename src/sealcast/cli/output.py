@@ -6,8 +6,6 @@ host can move the cursor, change a colour or hide behind a bidirectional control
 
 from __future__ import annotations
 
-import json
-import shutil
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -68,15 +66,14 @@ class Output:
     they say the same, and notes go to standard error as always.
     """
 
-    def __init__(self, stdout: TextIO, stderr: TextIO, environment: Mapping[str, str], *, width: int = 0) -> None:
-        """Write to the two streams. ``width``, in columns, is the terminal's when it is 0."""
+    def __init__(self, stdout: TextIO, stderr: TextIO, environment: Mapping[str, str]) -> None:
+        """Write to the two streams; ``environment`` may ask for no colours."""
         self.json = False
         self.plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
         self._stdout = stdout
         self._stderr = stderr
         self._written = False
-        self.width = width or shutil.get_terminal_size().columns
-        self.progress = ProgressBar(stderr, width=self.width)
+        self.progress = ProgressBar(stderr)
 
     @property
     def document_written(self) -> bool:
@@ -126,6 +123,8 @@ class Output:
             return
         if self._written:
             raise AssertionError("a command prints one document")
+        import json  # as msgspec: only a document needs it, and starting is to be quick
+
         self._written = True
         self.progress.clear()
         self._stdout.write(json.dumps(_plain(value), indent=2, allow_nan=False, default=_text) + "\n")
@@ -167,7 +166,7 @@ def _columns(piece: Piece) -> int:
 
 
 def _plain(value: object) -> Any:
-    import msgspec  # only a document needs it, and starting is to be quick
+    import msgspec
 
     return msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=_text)
 

@@ -19,11 +19,10 @@ _BAR = 24
 class ProgressBar:
     """A `sealcast.values.Progress` that draws. May be called from several threads."""
 
-    def __init__(self, stream: TextIO, *, width: int, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Draw on ``stream``, at most ``width`` columns wide, if it is a terminal."""
+    def __init__(self, stream: TextIO, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Draw on ``stream``, if it is a terminal."""
         self._stream = stream
         self._enabled = stream.isatty()
-        self._width = width
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._started: float | None = None
@@ -40,7 +39,7 @@ class ProgressBar:
                 self._started = now
             if now - self._started >= _PATIENCE and now - self._drawn_at >= _INTERVAL:
                 self._drawn_at = now
-                self._draw(_bar(done, total, printable(what))[: self._width - 1])
+                self._draw(_bar(done, total, printable(what))[: _terminal_columns() - 1])
 
     def clear(self) -> None:
         """Remove the bar, so that a line can be printed where it stands. The next call draws it again."""
@@ -54,6 +53,12 @@ class ProgressBar:
         self._stream.write(f"\r{text.ljust(self._drawn)}" if text else f"\r{' ' * self._drawn}\r")
         self._stream.flush()
         self._drawn = len(text)
+
+
+def _terminal_columns() -> int:
+    import shutil  # slow to load, and most runs draw no bar
+
+    return shutil.get_terminal_size().columns
 
 
 def _bar(done: int, total: int, what: str) -> str:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from datetime import UTC
+
+import pytest
+
+from sealcast.cli import edge
+
+
+def test_now_is_in_utc() -> None:
+    assert edge.now().tzinfo is UTC
+
+
+def test_no_character_can_make_printing_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="ascii"))
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # has nothing to set
+    _, stdout, _ = edge.streams()
+    stdout.write("5 €")
+    stdout.flush()
+    assert buffer.getvalue() == b"5 \\u20ac"
+
+
+def test_dropped_output_is_gone_and_says_nothing() -> None:
+    program = "from sealcast.cli import edge; print('before', flush=True); edge.drop_output(); print('after')"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert (result.stdout, result.stderr) == ("before\n", "")
+
+
+def test_streams_without_a_file_cannot_be_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO())
+    edge.drop_output()

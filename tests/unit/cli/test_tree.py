@@ -1,0 +1,81 @@
+"""Rules that every command of the tree keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import click
+import pytest
+
+from sealcast.cli.app import ROOT
+from sealcast.cli.command import Command, LazyGroup
+
+WITHOUT_JSON = {"sealcast completion"}
+"""Commands whose result is no data."""
+
+
+class Leaf(NamedTuple):
+    path: str
+    summary: str
+    command: click.Command
+
+
+def leaves(group: LazyGroup = ROOT, path: str = "sealcast") -> Iterator[tuple[str, LazyGroup, str, str]]:
+    """Every command's path, its group, its name and its summary there, without loading it."""
+    for section in group.sections.values():
+        for name, entry in section.items():
+            if entry.target.startswith("sealcast.cli.app:"):
+                below = group.get_command(click.Context(group), name)
+                assert isinstance(below, LazyGroup)
+                yield from leaves(below, f"{path} {name}")
+            else:
+                yield f"{path} {name}", group, name, entry.summary
+
+
+@pytest.fixture(params=list(leaves()), ids=lambda found: found[0])
+def leaf(request: pytest.FixtureRequest) -> Leaf:
+    path, group, name, summary = request.param
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    return Leaf(path, summary, command)
+
+
+def test_a_command_is_named_as_it_is_called(leaf: Leaf) -> None:
+    assert isinstance(leaf.command, Command)
+    assert leaf.command.name == leaf.path.rpartition(" ")[2]
+
+
+def test_the_summary_is_the_first_line_of_the_help(leaf: Leaf) -> None:
+    assert leaf.command.help is not None
+    assert leaf.command.help.splitlines()[0] == leaf.summary
+    assert len(leaf.summary) <= 80 - len("  completion  ")
+
+
+def test_the_examples_are_of_this_command(leaf: Leaf) -> None:
+    assert isinstance(leaf.command, Command)
+    assert leaf.command.examples
+    words = leaf.path.split()
+    for example in leaf.command.examples:
+        given = [word for word in example.split() if word in words]
+        assert given[: len(words)] == words, example
+
+
+def test_the_exit_statuses_are_told(leaf: Leaf) -> None:
+    assert isinstance(leaf.command, Command)
+    assert {0, 2} <= set(leaf.command.exits)
+    assert all(leaf.command.exits.values())
+    help_page = leaf.command.get_help(click.Context(leaf.command, info_name=leaf.path))
+    assert "Examples:" in help_page
+    assert "Exit status:" in help_page
+
+
+def test_data_is_offered_to_machines(leaf: Leaf) -> None:
+    options = {option for parameter in leaf.command.params for option in parameter.opts}
+    assert ("--json" in options) is (leaf.path not in WITHOUT_JSON)
+
+
+def test_every_option_is_explained(leaf: Leaf) -> None:
+    for parameter in leaf.command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{leaf.path} {parameter.opts}"

@@ -1,0 +1,66 @@
+"""Packs, deltas, and the local store of objects (DESIGN section 4, "Pack").
+
+Nothing here knows manifests or paths on disk: contents come as digests and sizes, numbered as in their release, and
+bytes come through callables.
+
+    the bytes        `container`    magic, header, bodies
+                     `pack`         objects that hold contents
+                     `delta`        objects that need a base release
+                     `pieces`       how both name parts of contents
+                     `bounds`       what a reader may be asked for
+    how they shrink  `codecs`       the codecs by name
+                     `zstandard`    the one that is always there
+    publishing       `grouping`     which contents share a pack
+                     `build_packs`  a release's packs
+                     `build_delta`  a delta, with `likeness` to choose its inputs
+                     `store`        where objects lie
+"""
+
+from __future__ import annotations
+
+from .bounds import (
+    FRAME_INPUT_LIMIT,
+    FRAME_OUTPUT_LIMIT,
+    HEADER_LIMIT,
+    OBJECT_LIMIT,
+    SKELETON_LIMIT,
+)
+from .build_delta import Side, made, make_delta
+from .build_packs import BuiltPack, Progress, build_packs, known_packs
+from .codecs import CODECS, encoder
+from .delta import DeltaHeader, DeltaReader, ReadRange
+from .grouping import Identity
+from .pack import PackHeader, PackReader
+from .pieces import Piece, Runs, pieces_from_runs, runs_from_pieces
+from .single import read_single, write_single
+from .store import ObjectStore
+
+__all__ = [
+    "CODECS",
+    "FRAME_INPUT_LIMIT",
+    "FRAME_OUTPUT_LIMIT",
+    "HEADER_LIMIT",
+    "OBJECT_LIMIT",
+    "SKELETON_LIMIT",
+    "BuiltPack",
+    "DeltaHeader",
+    "DeltaReader",
+    "Identity",
+    "ObjectStore",
+    "PackHeader",
+    "PackReader",
+    "Piece",
+    "Progress",
+    "ReadRange",
+    "Runs",
+    "Side",
+    "build_packs",
+    "encoder",
+    "known_packs",
+    "made",
+    "make_delta",
+    "pieces_from_runs",
+    "read_single",
+    "runs_from_pieces",
+    "write_single",
+]

@@ -165,7 +165,7 @@ class _Walk:
         """Look at every file that was named on the way: that it is there, or that every byte of it is right."""
         total, done = sum(content.size for content in self.files.values()), 0
         with ThreadPoolExecutor(PARALLEL) as pool:
-            found = pool.map(lambda item: self._check_file(*item, deep), self.files.items())
+            found = pool.map(lambda item: self._check_file(item[0], item[1], deep), self.files.items())
             for (path, content), finding in zip(self.files.items(), found, strict=True):
                 done += content.size
                 progress(done, total, f"checking {path}")

@@ -70,7 +70,8 @@ def first_root(
     repository: str,
     expires: datetime,
 ) -> Root:
-    """Return version 1 of root: ``holders`` are the keys of each top-level role, ``names`` their owners by key id."""
+    """Return version 1 of root: ``holders`` are the keys of each top-level role, ``names`` the owners of
+    all keys, those of delegated roles too, by key id."""
     root = Root(version=1, expires=expires, consistent_snapshot=True)
     for role in TOP_LEVEL:
         root.roles[role] = Role([], thresholds.get(role, 1))
@@ -78,7 +79,7 @@ def first_root(
             root.add_key(key, role)
     root.unrecognized_fields[EXTENSION] = {
         "repository": repository,
-        "holders": {keyid: names[keyid] for keyid in sorted(root.keys) if keyid in names},
+        "holders": dict(sorted(names.items())),
     }
     return root
 

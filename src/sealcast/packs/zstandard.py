@@ -14,6 +14,8 @@ if sys.version_info >= (3, 14):  # pragma: no cover - each Python covers its own
 else:
     from backports import zstd
 
+__all__ = ["VERSION", "WINDOW_LOG_LIMIT", "compress", "decompress", "zstd"]
+
 Buffer = bytes | bytearray
 
 VERSION: str = zstd.zstd_version

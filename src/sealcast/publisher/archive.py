@@ -39,7 +39,7 @@ def _write_tar_zst(file: BinaryIO, entries: Iterable[Entry], level: int) -> None
         zstd.CompressionParameter.checksum_flag: 1,
     }
     with (
-        zstd.open(file, "wb", options=options) as packed,
+        zstd.ZstdFile(file, "wb", options=options) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         for entry in entries:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,10 +29,15 @@ from ..model import (
     skeleton,
 )
 from ..packs import (
+    BuiltPack,
     DeltaReader,
+    Identity,
     ObjectStore,
+    Side,
     build_packs,
     encoder,
+    known_packs,
+    made,
     make_delta,
     pieces_from_runs,
     read_single,
@@ -82,14 +87,22 @@ def build_release(
     first: dict[Content, Entry] = {}
     for entry, content in zip(entries, contents, strict=True):
         first.setdefault(content, entry)
+    total, done = sum(content.size for content in bare.contents), 0
+
+    def packed(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done, total, "packing")
+
     packs = build_packs(
         bare.contents,
-        [bare.paths[content.sha256][0] for content in bare.contents],
+        _first_paths(bare),
         _EntryReader([first[content] for content in bare.contents]).read,
+        store.put,
         level=level,
+        workers=os.cpu_count() or 1,
         known=_known_packs(before),
-        store=store,
-        progress=progress,
+        progress=packed,
     )
     manifest = Manifest(
         app=app,
@@ -153,27 +166,23 @@ def make_deltas(
 def _make_delta(
     base_build: Build, base: Manifest, new_build: Build, new: Manifest, effort: str, store: ObjectStore
 ) -> Delta | None:
-    made = make_delta(
+    data = make_delta(
+        Side(base.contents, _first_paths(base), StoredContents(base, store).read),
+        Side(new.contents, _first_paths(new), StoredContents(new, store).read),
         base_manifest=encode(base),
-        skeleton=skeleton(new, _lacking(base, new)),
-        base=base.contents,
-        new=new.contents,
-        base_paths=_first_paths(base),
-        new_paths=_first_paths(new),
-        read_base=StoredContents(base, store).read,
-        read_new=StoredContents(new, store).read,
+        skeleton=skeleton(new, made(base.contents, new.contents)),
         level=EFFORT_LEVELS[effort],
     )
-    if made is None or len(made) >= _packs_cost(base, new_build, new):
+    if data is None or len(data) >= _packs_cost(base, new_build, new):
         return None
-    content = store.put(made)
-    reader = DeltaReader(io.BytesIO(made), len(made), [content.size for content in base.contents])
+    content = store.put(data)
+    reader = DeltaReader(io.BytesIO(data), len(data), [content.size for content in base.contents])
     return Delta(base=base_build.manifest.sha256, sha256=content.sha256, size=content.size, codecs=reader.codecs)
 
 
 def _packs_cost(base: Manifest, new_build: Build, new: Manifest) -> int:
     """Return the bytes that a device with ``base`` fetches without a delta: the manifest, and packs it lacks."""
-    lacking = _lacking(base, new)
+    lacking = set(made(base.contents, new.contents))
     sizes = [content.size for content in new.contents]
     return new_build.manifest.pack.size + sum(
         pack.size
@@ -182,23 +191,16 @@ def _packs_cost(base: Manifest, new_build: Build, new: Manifest) -> int:
     )
 
 
-def _lacking(base: Manifest, new: Manifest) -> set[int]:
-    there = set(base.contents)
-    return {number for number, content in enumerate(new.contents) if content not in there}
-
-
 def _first_paths(manifest: Manifest) -> list[str]:
     return [manifest.paths[content.sha256][0] for content in manifest.contents]
 
 
-def _known_packs(before: Iterable[Manifest]) -> dict[tuple[tuple[str, int, int], ...], Content]:
-    """Return the packs of earlier releases by what they hold: digest, offset and length of each piece."""
-    known = {}
+def _known_packs(before: Iterable[Manifest]) -> dict[Identity, Content]:
+    """Return the packs of earlier releases by what they hold."""
+    known: dict[Identity, Content] = {}
     for manifest in before:
-        sizes = [content.size for content in manifest.contents]
-        for pack in manifest.packs:
-            pieces = pieces_from_runs(pack.holds, sizes)
-            known[tuple((manifest.contents[p.content].sha256, p.offset, p.length) for p in pieces)] = pack.content
+        packs = [BuiltPack(pack.content, pack.holds) for pack in manifest.packs]
+        known.update(known_packs(manifest.contents, packs))
     return known
 
 
@@ -220,16 +222,15 @@ def _hash(entries: Sequence[Entry], progress: Progress) -> list[Content]:
 
 
 class _EntryReader:
-    """Reads ranges of the input, from one thread at a time: the members of an archive share its one file."""
+    """Reads ranges of the input by the number of the content that an entry was the first to have."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
-        self._lock = threading.Lock()
 
     def read(self, content: int, offset: int, length: int) -> bytes:
-        """Return a range of the entry that first had this content. Raises ``RepositoryError`` (SOURCE_CHANGED)."""
+        """Return ``length`` bytes of a content. Raises ``RepositoryError`` (SOURCE_CHANGED)."""
         entry = self._entries[content]
-        with self._lock, entry.open() as file:
+        with entry.open() as file:
             file.seek(offset)
             data = file.read(length)
         if len(data) != length:

@@ -64,7 +64,7 @@ class Workspace:
         self.folder = folder
         self.config: Config = read_config(folder / FILE_NAME)
         self.metadata = folder / "metadata"
-        self.objects = ObjectStore(folder / "objects")
+        self.objects = ObjectStore(folder)
         self.cache = folder / ".sealcast"
 
     @contextmanager

@@ -4,7 +4,7 @@ from .adding import NewRelease
 from .catalogue import ReleaseRecord
 from .differences import Differences
 from .publication import Publication
-from .refresh import RoleStatus
+from .refresh import Refreshed, RoleStatus
 from .repository import Added, Repository
 from .workspace import Workspace
 
@@ -13,6 +13,7 @@ __all__ = [
     "Differences",
     "NewRelease",
     "Publication",
+    "Refreshed",
     "ReleaseRecord",
     "Repository",
     "RoleStatus",

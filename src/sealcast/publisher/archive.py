@@ -32,7 +32,7 @@ def write_archive(place: Path, entries: Iterable[Entry], kind: str, level: int) 
 
 
 def _write_tar_zst(file: BinaryIO, entries: Iterable[Entry], level: int) -> None:
-    options = {
+    options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: level,
         # libzstd writes other bytes with no workers than with some, and the same with any number of them.
         zstd.CompressionParameter.nb_workers: 2,

@@ -49,6 +49,8 @@ def plan_publication(workspace: Workspace, state: State, destination: str, clock
     Raises ``ConfigError`` (UNKNOWN_DESTINATION), ``RepositoryError`` (FOREIGN_REPOSITORY, OLDER_WORKSPACE,
     SECRET_IN_OUTPUT, EXAMPLE_KEYS, WORKSPACE_DAMAGED).
     """
+    if _is_remote(destination):
+        _refuse_example_keys(state)
     store = _open_store(destination)
     files = list(site_files(workspace, state))
     _refuse_secrets(files)
@@ -57,8 +59,8 @@ def plan_publication(workspace: Workspace, state: State, destination: str, clock
     return Publication(destination, plan_upload(files, store), store, FolderSource(store.folder), root, clock)
 
 
-def refuse_example_keys(state: State) -> None:
-    """Raise ``RepositoryError`` (EXAMPLE_KEYS) when a key that everybody has may sign. For remote destinations."""
+def _refuse_example_keys(state: State) -> None:
+    """Raise ``RepositoryError`` (EXAMPLE_KEYS) when a key that everybody has may sign."""
     used = [keyid for keyid in state.root.signed.keys if is_example(keyid)]
     if used:
         raise RepositoryError(
@@ -68,8 +70,12 @@ def refuse_example_keys(state: State) -> None:
         )
 
 
+def _is_remote(destination: str) -> bool:
+    return "://" in destination or destination.startswith("pages:")
+
+
 def _open_store(destination: str) -> FolderStore:
-    if "://" in destination or destination.startswith("pages:"):
+    if _is_remote(destination):
         raise ConfigError(
             "UNKNOWN_DESTINATION",
             f"This version publishes to folders only, not to {destination[:80]!r}.",

@@ -1,15 +1,16 @@
-"""What must be signed again, and when: decided from verified metadata and the time."""
+"""What must be signed again, and when: decided from verified metadata and the time, then done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..model import due_at
 from ..model.roles import EXTENSION
 from ..values import parse_time
-from .workspace import State
+from .signatory import Signatory
+from .workspace import State, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,44 @@ def role_statuses(state: State) -> Iterator[RoleStatus]:
             delegated.threshold,
             tuple(names.get(keyid, keyid[:16]) for keyid in delegated.keyids),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh signs again, and what is due but has its signers elsewhere."""
+
+    signed: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+
+
+def plan_refresh(state: State, signatory: Signatory, now: datetime) -> Refreshed:
+    """Return which roles are due at ``now``, by whether enough of their signers are at hand."""
+    due = [status.role for status in role_statuses(state) if status.is_due(now)]
+    root, targets = state.root.signed, state.targets
+    signed = [role for role in due if signatory.can_sign(role, root, targets)]
+    elsewhere = [role for role in due if role not in signed]
+    online = ("snapshot", "timestamp")
+    # Whatever is listed by the snapshot takes it along, and that the timestamp.
+    if any(role not in {"root", "timestamp"} for role in signed):
+        signatory.require(online, root, targets)
+        signed = [role for role in signed if role not in online] + list(online)
+    return Refreshed(tuple(signed), tuple(elsewhere))
+
+
+def run_refresh(workspace: Workspace, state: State, roles: Sequence[str], signatory: Signatory, now: datetime) -> None:
+    """Sign ``roles``, as `plan_refresh` returned them. Raises ``SigningError``."""
+    if "root" in roles:
+        workspace.renew_root(state, signatory, now)
+        state = workspace.load()
+    listed = {
+        role: list(state.roles[role].signed.targets.values())
+        for role in roles
+        if role not in {"root", "snapshot", "timestamp"}
+    }
+    if "snapshot" in roles:
+        workspace.commit(state, listed, signatory, now)
+    elif "timestamp" in roles:
+        workspace.renew_timestamp(state, signatory, now)
 
 
 def issued_at(state: State) -> datetime:

@@ -38,7 +38,7 @@ from .catalogue import Catalogue, ReleaseRecord, grown
 from .creation import Wanted, create_solo
 from .differences import Differences, differences
 from .publication import Publication, plan_publication
-from .refresh import RoleStatus, role_statuses
+from .refresh import Refreshed, RoleStatus, plan_refresh, role_statuses, run_refresh
 from .signatory import Signatory
 from .site_files import channel_documents
 from .workspace import State, Workspace
@@ -272,31 +272,18 @@ class Repository:
         """Return every role with its version, expiry and holders, and when it is due."""
         return tuple(role_statuses(self.workspace.load()))
 
-    def refresh(self, *, dry_run: bool = False, everything: bool = False) -> tuple[str, ...]:
-        """Sign again what is due, and return the roles in question. Nothing due: nothing done.
+    def refresh(self, *, dry_run: bool = False) -> Refreshed:
+        """Sign again every role that is due and whose signers are at hand. Nothing due: nothing done.
 
-        Root and targets are signed in a ceremony and are left alone here. ``everything`` signs the online roles and
-        channels whether due or not. Raises ``SigningError`` (MISSING_SIGNERS), ``RepositoryError`` (BUSY).
+        Safe to run from a scheduler, and twice. Raises ``RepositoryError`` (BUSY), ``SigningError``.
         """
         with self.workspace.changing():
             state = self.workspace.load()
             now = self._clock()
-            due = [
-                status.role
-                for status in role_statuses(state)
-                if status.role not in {"root", "targets"} and (everything or status.is_due(now))
-            ]
-            if not due or dry_run:
-                return tuple(due)
-            delegated = [role for role in due if role not in {"snapshot", "timestamp"}]
-            involved = {*due, "timestamp", *(["snapshot"] if delegated else [])}
-            self._signatory.require(sorted(involved), state.root.signed, state.targets)
-            if delegated or "snapshot" in due:
-                changes = {role: list(state.roles[role].signed.targets.values()) for role in delegated}
-                self.workspace.commit(state, changes, self._signatory, now)
-            else:
-                self.workspace.renew_timestamp(state, self._signatory, now)
-        return tuple(sorted(involved))
+            work = plan_refresh(state, self._signatory, now)
+            if not dry_run:
+                run_refresh(self.workspace, state, work.signed, self._signatory, now)
+        return work
 
     def plan_publish(self, destination: str | Path) -> Publication:
         """Return the plan of publishing to ``destination``; its ``run`` does it. Raises as `plan_publication`."""

@@ -42,9 +42,13 @@ class Signatory:
     def require(self, roles: Iterable[str], root: Root, targets: Targets) -> None:
         """Raise ``SigningError`` (MISSING_SIGNERS) unless enough signers of every role are configured here."""
         for role in roles:
-            keys, threshold = _holders(role, root, targets)
-            if sum(keyid in self._uris for keyid in keys) < threshold:
-                raise self._missing(role, root, keys, threshold)
+            if not self.can_sign(role, root, targets):
+                raise self._missing(role, root, *_holders(role, root, targets))
+
+    def can_sign(self, role: str, root: Root, targets: Targets) -> bool:
+        """Tell whether enough signers of ``role`` are configured here."""
+        keys, threshold = _holders(role, root, targets)
+        return sum(keyid in self._uris for keyid in keys) >= threshold
 
     def sign(self, role: str, signed: Root | Snapshot | Targets | Timestamp, root: Root, targets: Targets) -> bytes:
         """Return ``signed`` as the bytes of signed metadata, with a signature of every holder that is reachable.

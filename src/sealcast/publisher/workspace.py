@@ -7,6 +7,7 @@ command leaves behind is never referred to, and its numbers are not used again.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -135,7 +136,7 @@ class Workspace:
         for role, targets in changes.items():
             expires = now + self.lifetime(role)
             if role == "targets":
-                renewed[role] = state.targets
+                renewed[role] = copy.deepcopy(state.targets)
                 renewed[role].version, renewed[role].expires = self.next_number(role), expires
             else:
                 renewed[role] = role_targets(self.next_number(role), targets, expires)
@@ -163,6 +164,14 @@ class Workspace:
         timestamp = next_timestamp(old.version + 1, old.snapshot_meta, now, now + self.lifetime("timestamp"))
         self._write([], signatory.sign("timestamp", timestamp, state.root.signed, state.targets))
         return self.load()
+
+    def renew_root(self, state: State, signatory: Signatory, now: datetime) -> None:
+        """Sign the next root: the same keys and thresholds, with a new expiry. Raises ``SigningError``."""
+        root = copy.deepcopy(state.root.signed)
+        root.version, root.expires = root.version + 1, now + self.lifetime("root")
+        data = signatory.sign("root", root, state.root.signed, state.targets)
+        if not create_durably(self.metadata / f"{root.version}.root.json", data):
+            raise _damaged(f"metadata/{root.version}.root.json appeared while it was being made")
 
     def lifetime(self, role: str) -> timedelta:
         """Return how long a new signature of ``role`` lasts."""

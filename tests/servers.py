@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         if self.server.tls is not None:
-            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+            self.request = _handshake(self.request, self.server.tls)
         super().setup()
         self.number = self.server.connected(self.connection)
 
@@ -161,9 +161,26 @@ class _Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             super().finish()
+        if self.server.tls is not None:
+            self.connection.close()  # the server knows, and closes, the plain socket only
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Say nothing."""
+
+
+def _handshake(plain: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return the connection under TLS. A refused client is heard out, so that no reset overtakes the alert to it."""
+    connection = tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+    try:
+        connection.do_handshake()
+    except OSError:
+        with socket.socket(fileno=connection.detach()) as refused, contextlib.suppress(OSError):
+            refused.shutdown(socket.SHUT_WR)
+            refused.settimeout(0.5)
+            while refused.recv(65536):
+                pass
+        raise
+    return connection
 
 
 class _Server(ThreadingHTTPServer):
@@ -235,9 +252,10 @@ class Server:
             script = self._scripts.get(request.path)
             if script:
                 return script.pop(0) if len(script) > 1 else script[0]
-        return self._from_folder
+        return self.from_folder
 
-    def _from_folder(self, exchange: Exchange) -> None:
+    def from_folder(self, exchange: Exchange) -> None:
+        """Answer as a good host would: what is done where nothing is scripted."""
         request = exchange.request
         path = self._file_of(request.path)
         if path is None:

@@ -104,16 +104,17 @@ class HttpSource:
         pace = Pace(self._shown(target), options.limits, options.monotonic, limit=limit, deadline=deadline)
         response = self._ask(target, pace, start)
         try:
-            if response.status == 416 and ends_at(response.headers, start):
-                return
+            if response.status not in {200, 206}:
+                _drain(response, pace.url)
+            if response.status == 416 and start:
+                if ends_at(response.headers, start):
+                    return
+                raise bad_range(pace.url, f"has no byte {start}")
             check_status(response.status, response.headers, pace.url)
             if deadline is not None and target.endswith(".json") and _is_page(response):
                 raise not_a_repository(pace.url)
             body = check_body(response.status, response.headers, pace.url, start=start, limit=limit)
             yield from _skipping(_pieces(response, body, pace.url, limit), start - body.first)
-        except TransferError:
-            _drain(response, pace.url)
-            raise
         finally:
             response.close()
 

@@ -42,7 +42,7 @@ class Location:
 
     def target(self, path: str) -> str:
         """Return what to request for the site's file at ``path``. Raises ``TransferError`` (UNSAFE_PATH)."""
-        return self.prefix + quote(check_path(path), safe="/~")
+        return self.prefix + quote(check_path(path), safe="/")
 
     def target_of(self, url: str) -> str:
         """Return what to request for a complete URL below this one, percent-encoding kept as it is.
@@ -95,7 +95,7 @@ def parse_location(url: str) -> Location:
             raise ValueError("has a query or fragment; files are found by path alone")
         if {"..", "."} & set(unquote(parts.path).split("/")):
             raise ValueError("has a path with '.' or '..'")
-        host, port = _host(parts.hostname or ""), parts.port
+        host, port = _host(parts.hostname or "", parts.netloc), parts.port
         if port == 0:
             raise ValueError("has the port 0")
     except ValueError as error:
@@ -124,8 +124,10 @@ def _guarded(url: str) -> str:
     return shown(re.sub(r"//.*@", "//\N{HORIZONTAL ELLIPSIS}@", url, flags=re.DOTALL))
 
 
-def _host(host: str) -> str:
-    if ":" in host:
+def _host(host: str, netloc: str) -> str:
+    if "[" in netloc:
+        if "%" in host:
+            raise ValueError("names a network interface")
         return f"[{ipaddress.IPv6Address(host)}]"  # AddressValueError is a ValueError
     if not _HOST.fullmatch(host) or len(host) > 253 or any(not 0 < len(label) < 64 for label in host.split(".")):
         raise ValueError("names no host that can be looked up (write international names in their xn-- form)")

@@ -11,9 +11,9 @@ import io
 import re
 import socket
 import ssl
-import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -37,8 +37,18 @@ _ADDRESSES = 6
 """Addresses of one host that are tried; a name server that lists thousands does not keep us for hours."""
 _IDLE_CONNECTIONS = 8
 _BUFFER = 64 * 1024
-_PACE: ContextVar[Pace] = ContextVar("pace")
-"""The pace of the request being made, for the connection that urllib3 makes or picks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One request being made: its pace, and the answers begun (a proxy's, the host's), to close when it fails."""
+
+    pace: Pace
+    begun: list[http.client.HTTPResponse]
+
+
+_ASKING: ContextVar[_Asking] = ContextVar("asking")
+"""The request of this thread, for the connection that urllib3 makes or picks for it."""
 
 
 class _PacedReader(io.RawIOBase):
@@ -75,7 +85,9 @@ class _PacedResponse(http.client.HTTPResponse):
     ) -> None:
         super().__init__(sock, debuglevel, method, url)
         self.fp.close()
-        self.fp = io.BufferedReader(_PacedReader(sock, _PACE.get()), _BUFFER)
+        asking = _ASKING.get()
+        self.fp = io.BufferedReader(_PacedReader(sock, asking.pace), _BUFFER)
+        asking.begun.append(self)
 
 
 class _PacedConnection(HTTPConnection):
@@ -102,27 +114,24 @@ class _TlsPool(HTTPSConnectionPool):
 
 def _connect(host: str, port: int) -> socket.socket:
     """Return a connection to the first address of the host, or of the proxy, that accepts."""
-    pace = _PACE.get()
+    pace = _ASKING.get().pace
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise _network(pace.url, f"the name {host!r} cannot be looked up", "Check the name and the network.") from error
     reason: OSError | None = None
     for family, kind, protocol, _, address in found[:_ADDRESSES]:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(pace.connect_patience())
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(pace.connect_patience())  # what a TLS handshake may take
-        except OSError as error:
-            sock.close()
-            reason = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            sys.audit("http.client.connect", None, host, port)
+        with contextlib.ExitStack() as undo:
+            try:
+                sock = undo.enter_context(socket.socket(family, kind, protocol))
+                sock.settimeout(pace.connect_patience())
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(pace.connect_patience())  # what a TLS handshake may take
+            except OSError as error:
+                reason = error
+                continue
+            undo.pop_all()
             return sock
     why = "took too long" if isinstance(reason, TimeoutError) else _words(reason)
     raise _network(pace.url, f"{host} does not accept a connection ({why})") from reason
@@ -133,7 +142,6 @@ class Wire:
 
     def __init__(self, location: Location, options: HttpOptions) -> None:
         """Raises ``ConfigError``: BAD_CA_BUNDLE, BAD_CLIENT_CERTIFICATE, BAD_PROXY."""
-        self._limits = options.limits
         tls = _tls(options) if location.scheme == "https" else None
         proxy = "" if location.loopback else _proxy(location, options)
         manager = _manager(proxy, tls, options)
@@ -150,7 +158,8 @@ class Wire:
         fields = dict(self._fields)
         if start:
             fields["Range"] = f"bytes={start}-"
-        token = _PACE.set(pace)
+        asking = _Asking(pace, [])
+        token = _ASKING.set(asking)
         try:
             with told(pace.url):
                 return self._pool.urlopen(
@@ -165,8 +174,12 @@ class Wire:
                     decode_content=False,
                     enforce_content_length=False,
                 )
+        except BaseException:
+            for begun in asking.begun:  # urllib3 forgets one whose headers it refuses
+                begun.close()
+            raise
         finally:
-            _PACE.reset(token)
+            _ASKING.reset(token)
 
 
 @contextlib.contextmanager
@@ -182,43 +195,36 @@ def told(url: str) -> Iterator[None]:
 
 
 def _in_our_words(url: str, error: BaseException) -> TransferError:
-    chain = list(_chain(error))
-    for cause in chain:
-        if isinstance(cause, TransferError):
-            return cause
-        if isinstance(cause, ssl.SSLError):
-            return _tls_error(url, cause)
+    for cause in _causes(error):
         if isinstance(cause, http.client.IncompleteRead):
             return truncated(url)
-        if found := re.search(r"Tunnel connection failed: ([0-9]{3})", str(cause)):
+        if isinstance(cause, ssl.SSLError):
+            return _tls_error(url, cause)
+        if isinstance(cause, OSError):  # a connection closed without an answer is one, too
+            found = re.match(r"Tunnel connection failed: ([0-9]{3})", str(cause))
+            if found is None:
+                return _network(url, _words(cause))
             if found[1] == "407":
                 return proxy_auth(url)
             return _network(url, f"the proxy refuses (status {found[1]})", "Check the proxy's settings.")
-    for cause in chain:
-        # A ConnectionError first: a closed connection is also a kind of bad status line to http.client.
-        if isinstance(cause, OSError) and not isinstance(cause, HTTPError):
-            return _network(url, _words(cause))
     return bad_response(url, "is not HTTP")
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield ``error`` and what urllib3 wrapped in it: as cause, context or argument."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        error = waiting.pop(0)
-        if error is None or id(error) in seen:
-            continue
-        seen.add(id(error))
-        yield error
-        waiting += [error.__cause__, error.__context__]
-        waiting += [argument for argument in error.args if isinstance(argument, BaseException)]
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error`` and what urllib3 wrapped in it, as cause or argument.
+
+    Not its context: that may be an old error which our caller is just dealing with, at another mirror say.
+    """
+    yield error
+    for inner in (error.__cause__, *error.args):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
 
 
 def _tls_error(url: str, error: ssl.SSLError) -> TransferError:
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""  # absent where Python, not OpenSSL, raised it
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = f"the host's certificate is not trusted ({error.verify_message})"
+        why = f"the host's certificate is not trusted ({getattr(error, 'verify_message', error)})"
     elif "CERTIFICATE" in reason or "UNKNOWN_CA" in reason:
         why = "the host does not accept this client's certificate, or wants one"
     else:

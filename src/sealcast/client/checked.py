@@ -1,0 +1,33 @@
+"""State files that tell whether they are whole: the SHA-256 of the rest stands in the first line.
+
+A rename is atomic, but a disk is not perfect: after a power cut some file systems show a file of the right length full
+of zeros. What does not match its own digest counts as not there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..files import write_durably
+from ..values import content_of
+
+_LIMIT = 4 * 1024 * 1024
+_DIGEST = 64
+
+
+def write_checked(path: Path, data: bytes) -> None:
+    """Replace the state file at ``path`` in one durable step. Raises ``OSError``."""
+    write_durably(path, content_of(data).sha256.encode() + b"\n" + data, mode=0o600)
+
+
+def read_checked(path: Path) -> bytes | None:
+    """Return what `write_checked` was given, or None when the file is missing, unreadable or damaged."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LIMIT + 1)
+    except OSError:
+        return None
+    digest, data = raw[:_DIGEST], raw[_DIGEST + 1 :]
+    if len(raw) > _LIMIT or content_of(data).sha256.encode() != digest or raw[_DIGEST : _DIGEST + 1] != b"\n":
+        return None
+    return data

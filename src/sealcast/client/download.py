@@ -1,0 +1,133 @@
+"""Objects brought to the device: whole and proved by their digest, or not there.
+
+An object grows in ``<sha256>.part``, hashed while it is written; what a stopped run left is hashed again and continued.
+Wrong bytes are dropped and fetched once more from the start. Nothing here needs fsync: what a power cut spoils has
+another digest and is fetched again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..errors import ObjectError, TransferError
+from ..fetch import Source
+from ..files import hash_file
+from ..values import Content, object_path
+
+THREADS = 4
+"""Objects fetched at once."""
+_CHUNK = 1024 * 1024
+
+Counted = Callable[[int], None]
+"""Told how many bytes came; fewer than none when bytes were dropped."""
+
+
+class Downloads:
+    """The folder of objects of one client, and the source they come from."""
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+        self._stop = threading.Event()
+
+    def path(self, wanted: Content) -> Path:
+        """Return where an object lies once it is fetched."""
+        return self._folder / wanted.sha256
+
+    def fetch(self, objects: Iterable[Content], counted: Counted) -> None:
+        """Fetch all objects that are not here yet, several at once.
+
+        Raises ``TransferError`` (as the source does), or ``ObjectError``: HASH_MISMATCH, INCOMPLETE_REPO. What came
+        until then is kept for the next run.
+        """
+        self._stop.clear()
+        with ThreadPoolExecutor(THREADS) as pool:
+            running = [pool.submit(self._fetch, wanted, counted) for wanted in dict.fromkeys(objects)]
+            try:
+                for done in running:
+                    done.result()
+            except BaseException:
+                self._stop.set()  # the others end with their next piece
+                for waiting in running:
+                    waiting.cancel()
+                raise
+
+    def keep(self, objects: Iterable[Content]) -> None:
+        """Delete everything but these objects and their beginnings."""
+        names = {wanted.sha256 for wanted in objects}
+        for path in self._folder.iterdir():
+            if path.name.removesuffix(".part") not in names:
+                path.unlink(missing_ok=True)
+
+    def _fetch(self, wanted: Content, counted: Counted) -> None:
+        path = self.path(wanted)
+        with contextlib.suppress(OSError):
+            if hash_file(path) == wanted:
+                counted(wanted.size)
+                return
+            path.unlink()
+        part = path.with_name(f"{path.name}.part")
+        for attempt in range(2):
+            if self._bring(wanted, part, counted, again=bool(attempt)):
+                part.replace(path)
+                return
+        raise ObjectError(
+            "HASH_MISMATCH",
+            f"The host gives other bytes for the object {wanted.sha256[:12]} than were published.",
+            hint="The host, or somebody before it, alters files. Tell the publisher if it stays so.",
+            object=wanted.sha256,
+        )
+
+    def _bring(self, wanted: Content, part: Path, counted: Counted, *, again: bool) -> bool:
+        """Fetch one object into ``part``; drop it and return False when its bytes are wrong."""
+        handle = os.open(
+            part, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600
+        )
+        with os.fdopen(handle, "r+b") as file:
+            digest = hashlib.sha256()
+            if again or os.fstat(file.fileno()).st_size > wanted.size:
+                file.truncate(0)
+            have = 0
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                have += len(chunk)
+            counted(have)
+            try:
+                for piece in self._stream(wanted, have):
+                    file.write(piece)
+                    digest.update(piece)
+                    have += len(piece)
+                    counted(len(piece))
+                good = have == wanted.size and digest.hexdigest() == wanted.sha256
+            except TransferError as error:
+                if error.code not in {"BAD_RANGE", "TOO_LARGE"}:
+                    raise
+                good = False  # the host has another file under this name: once more from the start
+            if not good:
+                counted(-have)
+                file.truncate(0)
+            return good
+
+    def _stream(self, wanted: Content, start: int) -> Iterable[bytes]:
+        if start == wanted.size:
+            return
+        try:
+            for piece in self._source.stream(object_path(wanted.sha256), limit=wanted.size, start=start):
+                if self._stop.is_set():
+                    raise TransferError("STOPPED", "The download was stopped.", hint="Run the update again.")
+                yield piece
+        except TransferError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            raise ObjectError(
+                "INCOMPLETE_REPO",
+                f"The object {wanted.sha256[:12]}, which the signed documents name, is not on the host.",
+                hint="The publisher must publish again; a moment's delay between two copies can also be the cause.",
+                object=wanted.sha256,
+            ) from error

@@ -1,0 +1,111 @@
+"""The floor on disk: the highest versions this device has seen, kept apart from everything that can be lost.
+
+python-tuf's folder of metadata is a cache: it is written without fsync, and a power cut can empty it, after which an
+older repository would be accepted again. The floor is two copies, each whole by its own digest and written durably, one
+after the other. `sealcast.client.guard` says how a repository is held against it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec.structs import replace
+
+from ..documents import Document, decode, encode
+from ..errors import SealcastError, VerificationError
+from ..values import MAX_INTEGER
+from .checked import read_checked, write_checked
+
+_LIMIT = 2 * 1024 * 1024
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that was seen, and the signed metadata (base64) that set it.
+
+    The mark counts as long as the keys that signed that metadata are still trusted: otherwise a thief of a key could
+    raise it for ever, and replacing the key would not help.
+    """
+
+    number: _Number
+    metadata: str
+
+
+class Floor(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """The least that is accepted.
+
+    Versions of root, timestamp and snapshot; the newest signed time ``issued`` (seconds since 1970, UTC); the channel
+    document's ``revision``, and ``lowest``, the sequence below which nothing is gone back to. Root's stands without
+    metadata: its chain of signatures cannot be left again.
+    """
+
+    type: str = "sealcast/floor/1"
+    generation: _Number = 0
+    root: _Number = 0
+    timestamp: Mark | None = None
+    issued: Mark | None = None
+    snapshot: Mark | None = None
+    revision: Mark | None = None
+    lowest: Mark | None = None
+
+
+class FloorStore:
+    """The floor of one state directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._copies = (directory / "floor.json", directory / "floor.copy.json")
+
+    def create(self) -> None:
+        """Write the floor of a device that has seen nothing."""
+        self._write(Floor())
+
+    def read(self) -> Floor:
+        """Return the floor, from whichever copies are whole.
+
+        Raises ``VerificationError`` (STATE_DAMAGED) when none is: what protects against replay is then unknown.
+        """
+        found = [floor for path in self._copies if (floor := _read(path)) is not None]
+        if not found:
+            raise VerificationError(
+                "STATE_DAMAGED",
+                "Both copies of the floor, which protects against older repositories, are missing or damaged.",
+                safe="The installed release keeps running and starting; nothing new is installed.",
+                hint="Make the client again in a new directory, with a trusted root from the publisher.",
+            )
+        return max(found, key=lambda floor: floor.generation)
+
+    def store(self, floor: Floor) -> None:
+        """Make ``floor`` the floor, if it says anything new or a copy is not whole. Raises ``OSError``."""
+        known = self.read()
+        if replace(floor, generation=known.generation) != known:
+            self._write(replace(floor, generation=known.generation + 1))
+        elif any(_read(path) != known for path in self._copies):
+            self._write(known)
+
+    def lowest(self) -> int:
+        """Return the lowest sequence that a start may go back to; 0 where the floor is damaged.
+
+        A start is never refused for a damaged floor: going back only ever chooses among releases that were good here.
+        """
+        try:
+            mark = self.read().lowest
+        except VerificationError:
+            return 0
+        return mark.number if mark else 0
+
+    def _write(self, floor: Floor) -> None:
+        # One after the other: at every instant one of them is whole.
+        for path in self._copies:
+            write_checked(path, encode(floor))
+
+
+def _read(path: Path) -> Floor | None:
+    data = read_checked(path)
+    if data is None:
+        return None
+    try:
+        return decode(data, Floor, what=path.name, limit=_LIMIT)
+    except SealcastError:
+        return None

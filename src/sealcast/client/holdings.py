@@ -1,0 +1,87 @@
+"""What this device already has: complete releases to build the next one from, and single contents by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import InstallError, SealcastError
+from ..model import Manifest, read_manifest
+from ..values import content_of
+from .slots import FILES, MANIFEST, Slots
+
+
+@dataclass(frozen=True)  # without slots, which `cached_property` does not know  # mutable: caches what it read
+class Held:
+    """A complete release in a folder in the shape of a slot. What is read from it is proved by digest only."""
+
+    folder: Path
+    digest: str
+
+    @cached_property
+    def manifest_bytes(self) -> bytes:
+        """The manifest, of the digest that names it. Raises ``InstallError`` (SLOT_CHANGED)."""
+        data = (self.folder / MANIFEST).read_bytes()
+        if content_of(data).sha256 != self.digest:
+            raise InstallError("SLOT_CHANGED", f"The manifest in {str(self.folder)!r} is not the one it was.")
+        return data
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the folder holds. Raises as `manifest_bytes` does."""
+        return read_manifest(self.manifest_bytes)
+
+    def path(self, sha256: str) -> Path | None:
+        """Return a file that has this content, or None."""
+        paths = self.manifest.paths.get(sha256)
+        return self.folder / FILES / paths[0] if paths else None
+
+    def read(self, content: int, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes at ``offset`` of the content of this number, fewer where the file is shorter."""
+        path = self.path(self.manifest.contents[content].sha256)
+        if path is None:
+            raise AssertionError("a manifest has paths for its contents")
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+
+class Holdings:
+    """The complete releases on this device, by manifest digest: the slots, and what the app embeds."""
+
+    def __init__(self, slots: Slots, embedded: Path | None = None) -> None:
+        self._held: dict[str, Held] = {digest: Held(slots.folder(digest), digest) for digest in slots}
+        if embedded is not None and (digest := _digest_of(embedded)) is not None:
+            self._held.setdefault(digest, Held(embedded, digest))
+
+    def __contains__(self, digest: object) -> bool:
+        """Tell whether the release with this manifest is here."""
+        return digest in self._held
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the manifests' digests."""
+        return iter(self._held)
+
+    def get(self, digest: str) -> Held | None:
+        """Return the release with this manifest, or None."""
+        return self._held.get(digest)
+
+    def contents(self, first: str | None = None) -> Mapping[str, Path]:
+        """Return a file for every content that is here, by digest; those of the release ``first`` before others."""
+        found: dict[str, Path] = {}
+        for held in sorted(self._held.values(), key=lambda held: held.digest != first):
+            try:
+                for digest, paths in held.manifest.paths.items():
+                    found.setdefault(digest, held.folder / FILES / paths[0])
+            except (SealcastError, OSError):
+                continue  # a damaged slot gives nothing; whoever starts it will say so
+        return found
+
+
+def _digest_of(folder: Path) -> str | None:
+    try:
+        return content_of((folder / MANIFEST).read_bytes()).sha256
+    except OSError:
+        return None

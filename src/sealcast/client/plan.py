@@ -1,0 +1,98 @@
+"""By which route a release comes to this device, and what that costs: decided from signed sizes, before any byte.
+
+A delta from a release that is held, or a chain of them, where that is cheaper than the packs; else the packs that hold
+what is lacking; and nothing at all where the release is already here.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..model import Build, ChannelDocument, Delta, ManifestEntry
+from ..packs import CODECS
+from .holdings import Holdings
+
+
+class Route(StrEnum):
+    """How a release comes here."""
+
+    HELD = "held"
+    DELTA = "delta"
+    PACKS = "packs"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One delta, and the manifest of the release that it leads to."""
+
+    delta: Delta
+    to: ManifestEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A route. ``size`` in bytes and ``requests`` are what it costs at most; packs that are reused cost nothing.
+
+    By deltas, ``base`` is the manifest of the release that the first of ``steps`` starts from.
+    """
+
+    route: Route
+    size: int = 0
+    requests: int = 0
+    base: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+def make_plan(document: ChannelDocument, platform: str, build: Build, held: Holdings) -> Plan:
+    """Return the cheapest route to ``build``, one of those in ``document``."""
+    if build.manifest.sha256 in held:
+        return Plan(Route.HELD)
+    packs = plan_packs(build)
+    chain = _cheapest_chain(document, platform, build, held, below=packs.size)
+    return chain or packs
+
+
+def plan_packs(build: Build) -> Plan:
+    """Return the route by packs."""
+    return Plan(Route.PACKS, build.manifest.pack.size + build.packs.size, 1 + build.packs.count)
+
+
+def _cheapest_chain(
+    document: ChannelDocument, platform: str, build: Build, held: Holdings, *, below: int
+) -> Plan | None:
+    """Return the deltas of fewest bytes that lead from a held release to ``build`` (Dijkstra's shortest path)."""
+    edges = list(_steps(document, platform))
+    # A number between size and route: of equal sizes the first found is taken, and routes need no order.
+    queue: list[tuple[int, int, str, str, tuple[Step, ...]]] = [
+        (0, number, digest, digest, ()) for number, digest in enumerate(held)
+    ]
+    heapq.heapify(queue)
+    seen: set[str] = set()
+    found = len(queue)
+    while queue:
+        size, _, base, reached, steps = heapq.heappop(queue)
+        if size >= below:
+            return None
+        if reached == build.manifest.sha256:
+            return Plan(Route.DELTA, size, len(steps), base, steps)
+        if reached in seen:
+            continue
+        seen.add(reached)
+        for step in edges:
+            if step.delta.base == reached:
+                found += 1
+                heapq.heappush(queue, (size + step.delta.size, found, base, step.to.sha256, (*steps, step)))
+    return None
+
+
+def _steps(document: ChannelDocument, platform: str) -> Iterator[Step]:
+    """Yield every delta of the channel that this client can decode."""
+    for release in document.releases:
+        build = release.build_for(platform)
+        if build is not None:
+            for delta in build.deltas:
+                if set(delta.codecs) <= set(CODECS):
+                    yield Step(delta, build.manifest)

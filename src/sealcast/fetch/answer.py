@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from ..errors import TransferError
@@ -38,14 +37,14 @@ def check_status(status: int, fields: HTTPHeaderDict, url: str) -> None:
     """Let 200 and 206 pass, whatever was asked. Raises ``TransferError`` for everything else.
 
     NOT_FOUND, PROXY_AUTH, NOT_A_REPOSITORY (511: a network that wants a sign-in), TRY_LATER (``retry_after`` seconds
-    in its data, where the host names them), HTTP_STATUS. All carry ``status``.
+    in its data, where the host names them), HTTP_STATUS. Their data hold the ``status``.
     """
     if status in {200, 206}:
         return
     if status == 407:
         raise proxy_auth(url)
     if status == 511:
-        raise not_a_repository(url)
+        raise not_a_repository(url, status)
     if status in _GONE:
         code, what, hint = "NOT_FOUND", f"The host has no {url} (status {status}).", "Check the site's URL."
     elif status in _BUSY:
@@ -85,13 +84,14 @@ def retry_after_of(error: TransferError) -> float:
     return seconds if isinstance(seconds, float) else 0.0
 
 
-def not_a_repository(url: str) -> TransferError:
+def not_a_repository(url: str, status: int = 200) -> TransferError:
     """What is raised for a web page where metadata should be."""
     return TransferError(
         "NOT_A_REPOSITORY",
         f"A web page came instead of {url}.",
         hint="On a guest network, sign in with a browser first. Otherwise check the site's URL.",
         url=url,
+        status=status,
     )
 
 
@@ -157,6 +157,8 @@ def _retry_after(fields: HTTPHeaderDict) -> float | None:
     value = fields.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value[:20])
+    from email.utils import parsedate_to_datetime  # costs 20 ms, and hosts that answer well never need it
+
     try:
         return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(fields.get("date", ""))).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -36,7 +36,7 @@ _ERROR_PAGE = 64 * 1024
 class HttpSource:
     """A site behind https, or http on this very machine.
 
-    Both methods raise ``TransferError``: UNSAFE_PATH, NOT_FOUND, HTTP_STATUS, PROXY_AUTH, TRY_LATER, NETWORK,
+    Its methods raise ``TransferError``: UNSAFE_PATH, NOT_FOUND, HTTP_STATUS, PROXY_AUTH, TRY_LATER, NETWORK,
     TLS_FAILED, TOO_SLOW, TOO_LARGE, TRUNCATED, BAD_ENCODING, BAD_RESPONSE, BAD_RANGE, REDIRECT_REFUSED,
     NOT_A_REPOSITORY. The first request raises ``ConfigError`` for options that cannot be used: BAD_CA_BUNDLE,
     BAD_CLIENT_CERTIFICATE, BAD_PROXY.
@@ -74,14 +74,16 @@ class HttpSource:
         deadline = self._options.monotonic() + self._options.limits.total_seconds
         tries = _Tries(self._options, deadline)
         while True:
+            data = bytearray()  # not a list: a host may send megabytes in pieces of one byte
             try:
-                data = b"".join(self._once(target, limit, 0, deadline))
+                for piece in self._once(target, limit, 0, deadline):
+                    data += piece
             except TransferError as error:
                 tries.wait_after(error)
                 continue
             if target.endswith(".json") and data.lstrip()[:1] == b"<":
                 raise not_a_repository(self._shown(target))
-            return data
+            return bytes(data)
 
     def _stream(self, target: str, limit: int, start: int) -> Iterator[bytes]:
         if not 0 <= start <= limit:

@@ -12,8 +12,9 @@ from ..values import path_flaw
 class Source(Protocol):
     """Where the bytes of a published site come from. Safe to use from several threads.
 
-    Both methods raise ``TransferError`` and nothing else. Codes that every source has: UNSAFE_PATH, NOT_FOUND (gone,
-    or not for us), TOO_LARGE, BAD_RANGE. What a source gives is as the host sent it: verify it.
+    Both methods raise ``TransferError`` and nothing else, but for a ``ConfigError`` about a source's own options.
+    Codes that every source has: UNSAFE_PATH, NOT_FOUND (gone, or not for us), TOO_LARGE, BAD_RANGE. What a source
+    gives is as the host sent it: verify it.
     """
 
     @property

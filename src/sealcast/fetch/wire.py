@@ -113,7 +113,10 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 def _connect(host: str, port: int) -> socket.socket:
-    """Return a connection to the first address of the host, or of the proxy, that accepts."""
+    """Return a connection to the first address of the host, or of the proxy, that accepts.
+
+    Looking the name up takes as long as the system's resolver does (some 30 s at worst): it cannot be interrupted.
+    """
     pace = _ASKING.get().pace
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)

@@ -244,6 +244,17 @@ def test_a_proxy_carries_tls_it_cannot_read(tmp_path: Path, authority: Authority
         assert "proxy-authorization" not in server.requests[0].headers
 
 
+def test_a_proxy_may_itself_be_reached_by_tls(tmp_path: Path, authority: Authority) -> None:
+    (tmp_path / "f").write_bytes(b"fine")
+    context = authority.server_context("updates.example")
+    with Server(tmp_path, tls=context) as server, Server(tls=authority.server_context()) as proxy:
+        proxy.script(f"updates.example:{server.port}", tunnel)
+        url = f"https://updates.example:{server.port}"
+        assert HttpSource(url, options(ca_bundle=authority.bundle, proxy=proxy.url)).read("f", limit=4) == b"fine"
+        assert len(proxy.requests) == 1
+        assert refused(HttpSource(url, options(proxy=proxy.url))).code == "TLS_FAILED"
+
+
 @pytest.mark.parametrize(
     ("behaviour", "code", "word"),
     [

@@ -4,7 +4,7 @@ Private keys are files only their owner can read, or stay in hardware and servic
 here asks a person anything: passphrases come through `Secrets`.
 """
 
-from .environment import EnvironmentSecrets, variable_of
+from .environment import VARIABLE, EnvironmentSecrets, as_passphrase, variable_of
 from .examples import EXAMPLE_KEYIDS, is_example
 from .key_files import (
     KEY_SUFFIX,
@@ -26,11 +26,13 @@ __all__ = [
     "KEY_SUFFIX",
     "KEY_TYPES",
     "RECORD_SUFFIX",
+    "VARIABLE",
     "EnvironmentSecrets",
     "GeneratedKey",
     "KeyType",
     "PublicRecord",
     "Secrets",
+    "as_passphrase",
     "change_passphrase",
     "free_paths",
     "generate",

@@ -172,7 +172,7 @@ def open_key_file(path: Path, passphrase: Callable[[], bytes], *, public_knowled
     """
     text = read_key_file(path, public_knowledge=public_knowledge)
     try:
-        return pem.read_pem(text, passphrase)
+        return pem.read_pem(text, passphrase, what=printable(str(path)))
     except SigningError as error:
         error.data.setdefault("path", str(path))
         raise

@@ -43,8 +43,8 @@ _IV_SIZE = 16
 _LINE = 64
 _TEXT = re.compile(rb"\s*-----BEGIN (ENCRYPTED |)PRIVATE KEY-----\s[A-Za-z0-9+/=\s]+-----END \1PRIVATE KEY-----\s*")
 
-_UNREADABLE = (ValueError, UnsupportedAlgorithm, InternalError, MemoryError)
-"""What the library raises on bytes that it cannot read; the last two for scrypt costs that make no sense."""
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, InternalError)
+"""What the library raises on bytes that it cannot read; the last for scrypt costs that make no sense."""
 
 _SEQUENCE, _INTEGER, _OCTETS = 0x30, 0x02, 0x04
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
@@ -82,8 +82,8 @@ def is_encrypted(pem: bytes) -> bool:
     return bool(found[1])
 
 
-def read_pem(pem: bytes, passphrase: Callable[[], bytes]) -> PrivateKeyTypes:
-    """Return the private key in ``pem``; ``passphrase`` is called only when the key is encrypted.
+def read_pem(pem: bytes, passphrase: Callable[[], bytes], *, what: str = "the private key") -> PrivateKeyTypes:
+    """Return the private key in ``pem``, called ``what``; ``passphrase`` is called only when it is encrypted.
 
     Raises ``SigningError``: BAD_KEY_FILE, WRONG_PASSPHRASE, and whatever ``passphrase`` raises.
     """
@@ -94,10 +94,10 @@ def read_pem(pem: bytes, passphrase: Callable[[], bytes]) -> PrivateKeyTypes:
         pass
     except _UNREADABLE:
         raise _bad_file() from None  # not chained: the cause could quote the file
-    return _decrypted(pem, passphrase())
+    return _decrypted(pem, passphrase(), what)
 
 
-def _decrypted(pem: bytes, passphrase: bytes) -> PrivateKeyTypes:
+def _decrypted(pem: bytes, passphrase: bytes, what: str) -> PrivateKeyTypes:
     check_passphrase(passphrase)
     try:
         return load_pem_private_key(pem, passphrase)
@@ -105,7 +105,7 @@ def _decrypted(pem: bytes, passphrase: bytes) -> PrivateKeyTypes:
         # A wrong passphrase and a damaged ciphertext cannot be told apart: the padding is wrong in both.
         raise SigningError(
             "WRONG_PASSPHRASE",
-            "The passphrase does not open the private key.",
+            f"The passphrase does not open {what}.",
             hint="Try again. If you are sure of it, the file is damaged: restore it from its backup.",
         ) from None
     except _UNREADABLE:

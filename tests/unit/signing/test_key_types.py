@@ -95,6 +95,12 @@ def test_a_key_that_is_not_spelled_as_sealcast_writes_it(key: SSlibKey) -> None:
     assert refusal(key).code == "BAD_PUBLIC_KEY"
 
 
+def test_a_key_of_a_kind_that_only_others_use() -> None:
+    error = refusal(SSlibKey.from_crypto(ec.derive_private_key(7, ec.SECP521R1()).public_key()))
+    assert error.code == "BAD_PUBLIC_KEY"
+    assert "nistp521" in error.what
+
+
 def test_a_key_with_a_field_too_many() -> None:
     key = SSlibKey.from_crypto(ED25519)
     key.unrecognized_fields["x-owner"] = "alice"

@@ -66,6 +66,7 @@ def refused(pem: bytes, passphrase: bytes = PASSPHRASE) -> SigningError:
     told = "".join(traceback.format_exception(caught.value)) + repr(caught.value.as_dict())
     assert PASSPHRASE.decode() not in told
     assert SEED.hex() not in told
+    assert "another exception" not in told, "what the library said of foreign bytes stays with it"
     return caught.value
 
 

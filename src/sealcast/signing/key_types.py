@@ -18,7 +18,7 @@ MIN_RSA_BITS = 3072
 """The least size of an RSA key: 128 bits of security (NIST SP 800-57 part 1, table 2)."""
 
 _EVERY_CLIENT = "read by python-tuf, go-tuf, tuf-js and tough"
-_SOME_CLIENTS = "read by Sealcast and python-tuf; other TUF clients may not read it"
+_SOME_CLIENTS = "read by Sealcast and python-tuf; other TUF clients may refuse a repository that lists it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ def endless(start: bytes, piece: bytes) -> Behaviour:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for the client to acknowledge the headers
     server: _Server
 
     def setup(self) -> None:

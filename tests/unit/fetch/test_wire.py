@@ -110,6 +110,19 @@ def test_files_that_are_no_certificates_are_refused(tmp_path: Path, authority: A
         assert code(client_certificate=own) == "BAD_CLIENT_CERTIFICATE"
 
 
+def test_openssl_never_asks_for_a_passphrase_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    def record(_: ssl.SSLContext, certificate: Path, private_key: Path | None, passphrase: object) -> None:
+        given.append(passphrase)
+        raise OSError
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", record)
+    with pytest.raises(ConfigError):
+        HttpSource("https://h", options(client_certificate=ClientCertificate(tmp_path))).read("f", limit=1)
+    assert given == [""]  # None would have it ask on the terminal
+
+
 def test_a_host_that_speaks_no_tls_or_stops_in_the_handshake_is_told(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         error = refused(HttpSource(server.url.replace("http:", "https:"), options()))
@@ -332,6 +345,16 @@ def test_every_exception_below_us_is_told_in_our_words(error: Exception, code: s
         raise error
     assert caught.value.code == code
     assert caught.value.data["url"] == "https://h/x"
+
+
+def test_an_old_error_that_the_caller_deals_with_does_not_stand_in_for_the_new_one() -> None:
+    caught = None
+    try:
+        raise ssl.SSLCertVerificationError("another mirror's")
+    except ssl.SSLError:
+        with pytest.raises(TransferError) as caught, told("https://h/x"):
+            raise urllib3.exceptions.InvalidHeader("this one's")  # noqa: B904 - the context is the point
+    assert caught.value.code == "BAD_RESPONSE"
 
 
 def test_mistakes_of_our_own_are_not_hidden() -> None:

@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config model packs sealing signing",
         "ceremony fetch hosting site",
         "verify",
-        "audit",
+        "audit serve tuf_client",
         "client publisher",
         "testing rehearse",
         "demo",

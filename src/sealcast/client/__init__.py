@@ -9,9 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .client import Client, Update
+    from .events import Event, Events, Kind
     from .launcher import Launch, Launcher
+    from .look import Outlook
+    from .plan import Plan, Route
+    from .settings import Settings, init_directory, read_settings, this_platform
+    from .status import Status, read_status
 
-_FACES = {"Launch": "launcher", "Launcher": "launcher"}
+_FACES = {
+    "Client": "client",
+    "Event": "events",
+    "Events": "events",
+    "Kind": "events",
+    "Launch": "launcher",
+    "Launcher": "launcher",
+    "Outlook": "look",
+    "Plan": "plan",
+    "Route": "plan",
+    "Settings": "settings",
+    "Status": "status",
+    "Update": "client",
+    "init_directory": "settings",
+    "read_settings": "settings",
+    "read_status": "status",
+    "this_platform": "settings",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -20,4 +43,21 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Launch", "Launcher"]
+__all__ = [
+    "Client",
+    "Event",
+    "Events",
+    "Kind",
+    "Launch",
+    "Launcher",
+    "Outlook",
+    "Plan",
+    "Route",
+    "Settings",
+    "Status",
+    "Update",
+    "init_directory",
+    "read_settings",
+    "read_status",
+    "this_platform",
+]

@@ -118,7 +118,7 @@ class Launcher:
         Raises ``InstallError``: NOTHING_INSTALLED, SAFE_MODE, BUSY.
         """
         self._notice_native()
-        given = self._conditions()
+        given = self.conditions()
         while True:
             before = self._records.read()
             row, record = transitions.next_step(before, given)
@@ -143,7 +143,7 @@ class Launcher:
 
         Raises ``InstallError`` (NOT_ON_TRIAL, WRONG_NONCE, BUSY).
         """
-        given = self._conditions()
+        given = self.conditions()
         self._report(Kind.ROLLED_BACK, lambda record: transitions.fail(record, reason, nonce, given), reason)
 
     def rollback(self) -> None:
@@ -151,13 +151,38 @@ class Launcher:
 
         Raises ``InstallError`` (NOTHING_TO_GO_BACK_TO, BUSY).
         """
-        given = self._conditions()
+        given = self.conditions()
         self._report(Kind.ROLLED_BACK, lambda record: transitions.go_back(record, given), "rollback")
 
     @property
     def embedded(self) -> Path | None:
         """The folder of the release that the app ships, if it ships one."""
         return Path(self.settings.embedded) if self.settings.embedded else None
+
+    def embedded_sequence(self) -> int:
+        """Return the sequence of the embedded release; below every sequence where there is none that can be read."""
+        try:
+            return read_release(self.embedded).sequence if self.embedded else -1
+        except InstallError:
+            return -1
+
+    def conditions(self) -> Conditions:
+        """Return what the transitions of one run depend on."""
+        known: dict[str, bool] = {}
+
+        def intact(release: Installed) -> bool:
+            if release.manifest not in known:
+                known[release.manifest] = self._slots.is_intact(release.manifest)
+            return known[release.manifest]
+
+        return Conditions(
+            nonce=self._new_id().hex,
+            now=format_time(self._clock()),
+            boot_limit=self.settings.boot_limit,
+            intact=intact,
+            floor=self._floor.lowest(),
+            embedded=self.embedded is not None,
+        )
 
     def _commit(self, given: Conditions) -> tuple[Row, Record]:
         rows: list[Row] = []
@@ -220,20 +245,13 @@ class Launcher:
         native = self._native
         if native is None or native == self._records.read().native_seen:
             return
-        given = self._conditions()
-        embedded = self._embedded_sequence()
+        given = self.conditions()
+        embedded = self.embedded_sequence()
 
         def fits(release: Installed) -> bool:
             return release.sequence > embedded and _admits(release, native)
 
         self._records.change(lambda record: transitions.change_native(record, native, fits, given))
-
-    def _embedded_sequence(self) -> int:
-        """Return the sequence of the embedded release; below every sequence where there is none that can be read."""
-        try:
-            return read_release(self.embedded).sequence if self.embedded else -1
-        except InstallError:
-            return -1
 
     def _report(self, kind: Kind, transition: Callable[[Record], Record], why: str = "") -> bool:
         before = self._records.read()
@@ -255,23 +273,6 @@ class Launcher:
             self._events.emit(Kind.ROLLED_BACK, version=left, why=_REASONS[row], detail=to)
         elif row is Row.TRIAL and after.active is not None:
             self._events.emit(Kind.APPLIED, version=after.active.version)
-
-    def _conditions(self) -> Conditions:
-        known: dict[str, bool] = {}
-
-        def intact(release: Installed) -> bool:
-            if release.manifest not in known:
-                known[release.manifest] = self._slots.is_intact(release.manifest)
-            return known[release.manifest]
-
-        return Conditions(
-            nonce=self._new_id().hex,
-            now=format_time(self._clock()),
-            boot_limit=self.settings.boot_limit,
-            intact=intact,
-            floor=self._floor.lowest(),
-            embedded=self.embedded is not None,
-        )
 
 
 def _proved(record: Record, launch: Launch) -> bool:

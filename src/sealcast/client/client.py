@@ -1,0 +1,295 @@
+"""The client: checks, installs, and tells what is installed.
+
+from sealcast.client import Client
+
+client = Client(url="https://updates.example.org", root=ROOT_BYTES, app="demo", channel="stable", directory="/opt/demo")
+update = client.check()            # None, or a verified Update
+if update:
+    client.install(update)         # downloads what is missing, assembles, stages; the switch happens at the next start
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from ..errors import ConfigError, InstallError, ObjectError, SealcastError, TransferError
+from ..fetch import HttpOptions, Source, open_source
+from ..files import exclusive
+from ..model import Action
+from ..values import Clock
+from . import transitions
+from .directory import StateDirectory
+from .disk import check_room, disk_error
+from .download import Downloads
+from .events import Events, Kind, Listener
+from .freshness import State
+from .holdings import Holdings
+from .install import Installer
+from .launcher import Launcher
+from .look import Here, Outlook, installed, look, outlook, settled
+from .plan import Plan
+from .record import Records
+from .settings import Settings, init_directory
+from .slots import Slots, write_release
+from .status import Status, read_status
+
+_CURRENT = timedelta(minutes=15)
+"""How long a check is good for; an older update is looked at again before it is installed."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A verified release that this device may install, and when that was found out."""
+
+    outlook: Outlook
+    checked: datetime
+
+    @property
+    def version(self) -> str:
+        """The release's version."""
+        return self.outlook.version or ""
+
+    @property
+    def size(self) -> int:
+        """Bytes to download, at most."""
+        return self.outlook.plan.size if self.outlook.plan else 0
+
+    @property
+    def notes(self) -> str:
+        """What the publisher says of the release."""
+        return self.outlook.release.notes if self.outlook.release else ""
+
+    @property
+    def mandatory(self) -> bool:
+        """Whether the publisher asks the app not to go on without it."""
+        return self.outlook.release.mandatory if self.outlook.release else False
+
+
+class Client:
+    """One device's client of one channel. Its state is all in the directory, so any number may be opened after another.
+
+    One updater works at a time: the others get ``InstallError`` (BUSY) and leave no trace.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: str | Path,
+        url: str = "",
+        root: bytes = b"",
+        app: str = "",
+        channel: str = "",
+        platform: str | None = None,
+        native: str | None = None,
+        embedded: Path | None = None,
+        clock: Clock = _now,
+        source: Source | None = None,
+        http: HttpOptions | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        """Open the client in ``directory``; where there is none, make it from the other arguments.
+
+        ``root`` is the trusted root that the app carries: given to a client that is there, it takes the place of the
+        one it was made with, and ``url`` that of its address. ``native`` is the version of the native app around the
+        releases. Raises as `init_directory` and `read_settings` do, and ``ConfigError`` (OTHER_CLIENT) when the
+        directory follows another channel.
+        """
+        self._place = StateDirectory(Path(directory).resolve())
+        if url and not self._place.settings.exists():
+            init_directory(
+                self._place.path,
+                url=url,
+                root=root,
+                app=app,
+                channel=channel,
+                platform=platform,
+                native=native or "",
+                embedded=embedded,
+            )
+        self._launcher = Launcher(self._place.path, clock=clock, native=native, listener=listener)
+        _check_same(self.settings, app, channel)
+        self._source = source or open_source(url or self.settings.url, http)
+        self._root = root or self._place.root.read_bytes()
+        self._clock = clock
+        self._native = native
+        self._records = Records(self._place.path)
+        self._slots = Slots(self._place.slots, self._place.trash)
+        self._events = Events(self._place.path, clock, listener)
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | Path,
+        *,
+        native: str | None = None,
+        clock: Clock = _now,
+        source: Source | None = None,
+        http: HttpOptions | None = None,
+        listener: Listener | None = None,
+    ) -> Self:
+        """Open the client that `init_directory` made. Raises as `read_settings` does."""
+        return cls(directory=directory, native=native, clock=clock, source=source, http=http, listener=listener)
+
+    @property
+    def settings(self) -> Settings:
+        """What this client was made for."""
+        return self._launcher.settings
+
+    def check(self) -> Update | None:
+        """Look whether there is something to install. Costs two requests where nothing is new.
+
+        Raises ``VerificationError``, ``TransferError``, ``SealingError`` or ``InstallError`` (BUSY, NO_SPACE,
+        DISK_FAILED).
+        """
+        found = self.outlook()
+        return Update(found, self._clock()) if found.plan is not None else None
+
+    def outlook(self) -> Outlook:
+        """Look, and return what was found in full. Raises as `check` does."""
+        with self._working():
+            self._events.emit(Kind.CHECK)
+            found = self._look()
+            if found.plan is None:
+                self._clean_up()
+            return found
+
+    def install(self, update: Update) -> None:
+        """Download what is missing, assemble, verify and stage ``update``; the next start switches to it.
+
+        An update that was checked a while ago is looked at again; so is one of which an object is gone from the host
+        (a publication may be under way). Raises as `check` does; ``ObjectError``; ``InstallError`` (NO_LONGER_OFFERED,
+        UNSAFE_PATH).
+        """
+        with self._working():
+            found = update.outlook
+            if abs(self._clock() - update.checked) > _CURRENT:
+                found = self._again(update)
+            try:
+                self._install(found)
+            except ObjectError as error:
+                if error.code != "INCOMPLETE_REPO":
+                    raise
+                self._install(self._again(update))
+
+    def status(self) -> Status:
+        """Return what is installed, from this device's files alone."""
+        return read_status(self._place.path, self._clock())
+
+    def _look(self) -> Outlook:
+        seen = look(self._source, self._root, self._place, self.settings, self._clock())
+        record = self._records.read()
+        here = Here(
+            settings=self.settings,
+            record=record,
+            held=self._holdings(),
+            given=self._launcher.conditions(),
+            native=record.native_seen if self._native is None else self._native,
+            embedded=self._launcher.embedded_sequence(),
+        )
+        found = outlook(seen, here)
+        self._records.change(lambda now: settled(now, found))
+        self._tell(found)
+        return found
+
+    def _again(self, update: Update) -> Outlook:
+        found = self._look()
+        if found.plan is None or found.version != update.version:
+            raise InstallError(
+                "NO_LONGER_OFFERED",
+                f"Release {update.version} is not offered to this device any more: {found.reason}",
+                hint="Check again.",
+            )
+        return found
+
+    def _install(self, found: Outlook) -> None:
+        if found.plan is None or found.build is None:
+            raise AssertionError("an update has a plan")
+        release = installed(found, self.settings)
+        check_room(self._place.path, _room(found.plan, found.build.installed))
+        version = release.version
+        installer = Installer(
+            self._slots,
+            self._place.staging,
+            Downloads(self._source, self._place.downloads),
+            self._holdings(),
+            sized=lambda done, total: self._events.emit(Kind.PROGRESS, version=version, done=done, total=total),
+            noted=lambda error: self._events.emit(
+                Kind.DOWNLOAD_FAILED, version=version, why=error.code, detail=error.what
+            ),
+        )
+        came = installer.install(found.build, found.plan)
+        self._events.emit(Kind.DOWNLOADED, version=version, done=came)
+        write_release(self._slots.folder(release.manifest), release)
+        self._records.change(lambda now: transitions.stage(now, release))
+        self._events.emit(Kind.STAGED, version=version, why=str(found.plan.route))
+        self._clean_up()
+
+    def _holdings(self) -> Holdings:
+        return Holdings(self._slots, self._launcher.embedded)
+
+    def _clean_up(self) -> None:
+        """Row 17."""
+        self._slots.clean_up({release.manifest[:32] for release in self._records.read().held})
+
+    def _tell(self, found: Outlook) -> None:
+        version = found.version or ""
+        if found.plan is not None:
+            self._events.emit(Kind.UPDATE_AVAILABLE, version=version, why=found.why, total=found.plan.size)
+        if found.action is Action.BLOCKED:
+            self._events.emit(Kind.BLOCKED, version=version, why=found.why, detail=found.reason)
+        if found.notice is not None:
+            self._events.emit(Kind.NOTICE)
+        if found.freshness is not None and found.freshness.state is State.STALE:
+            self._events.emit(Kind.STALE, why=found.freshness.role)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Be the one updater; turn what the disk refuses into an error of ours; note what failed."""
+        try:
+            with exclusive(self._place.updater_lock, _busy):
+                yield
+        except OSError as error:
+            failure = disk_error(error)
+            self._note(failure)
+            raise failure from error
+        except SealcastError as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: SealcastError) -> None:
+        if error.code == "BUSY":
+            return  # another one works: no trace
+        kind = Kind.DOWNLOAD_FAILED if isinstance(error, TransferError | ObjectError) else Kind.UPDATE_FAILED
+        self._events.emit(kind, why=error.code, detail=error.what)
+
+
+def _check_same(settings: Settings, app: str, channel: str) -> None:
+    if (app or settings.app, channel or settings.channel) != (settings.app, settings.channel):
+        raise ConfigError(
+            "OTHER_CLIENT",
+            f"This directory follows {settings.app}/{settings.channel}, not {app}/{channel}.",
+            hint="Use a directory of its own for each channel.",
+        )
+
+
+def _room(plan: Plan, size: int) -> int:
+    """Return the bytes that a plan needs on the disk: downloads, and each release that it assembles on the way."""
+    return plan.size + size * max(1, len(plan.steps))
+
+
+def _busy() -> InstallError:
+    return InstallError(
+        "BUSY",
+        "Another updater is at work in this directory.",
+        safe="It was not disturbed.",
+        hint="Wait until it is done.",
+    )

@@ -1,0 +1,63 @@
+"""How much of the signed metadata's life is left: told early, since an expired repository installs nothing new."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from ..errors import SealcastError
+from ..model import LIFETIMES, RoleKind, kind_of
+from ..values import parse_time
+
+
+class State(StrEnum):
+    """Whether the metadata is good for long, good for a little, over, or was never fetched."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The state, and the role that ends first, with its end."""
+
+    state: State
+    role: str = ""
+    expires: datetime | None = None
+
+
+def freshness(folder: Path, role: str, now: datetime) -> Freshness:
+    """Return how fresh what the verifier keeps in ``folder`` is; ``role`` is the channel's.
+
+    Row 18: stale when under a quarter of a role's life is left. Nothing is verified again: it was when it was stored.
+    """
+    found = []
+    for name in ("root", "targets", "snapshot", "timestamp", role):
+        try:
+            signed = json.loads((folder / "metadata" / f"{name}.json").read_bytes())["signed"]
+            found.append(_one(name, parse_time(signed["expires"]), now))
+        except (OSError, ValueError, KeyError, TypeError, SealcastError):
+            return Freshness(State.UNKNOWN)
+    return max(found, key=lambda one: (_RANK.index(one.state), -one.expires.timestamp() if one.expires else 0))
+
+
+_RANK = (State.UNKNOWN, State.FRESH, State.STALE, State.EXPIRED)
+
+
+def _one(role: str, expires: datetime, now: datetime) -> Freshness:
+    left = expires - now
+    state = State.FRESH
+    if left <= timedelta(0):
+        state = State.EXPIRED
+    elif left < _life(role) / 4:
+        state = State.STALE
+    return Freshness(state, role, expires)
+
+
+def _life(role: str) -> timedelta:
+    return LIFETIMES[RoleKind(kind_of(role))]

@@ -1,0 +1,168 @@
+"""From a plan to a slot: objects fetched, the release assembled aside and proved, one rename.
+
+A delta that cannot be used, whatever the reason, costs only its bytes: the packs are taken in the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ..errors import InstallError, ObjectError, SealcastError, VerificationError
+from ..model import Build, Manifest, Pack, complete, read_manifest, skeleton_contents
+from ..packs import DeltaReader, PackReader, pieces_from_runs, read_single
+from ..values import Content, content_of
+from .assemble import Assembly
+from .download import Downloads
+from .holdings import Held, Holdings
+from .plan import Plan, Step
+from .slots import Slots, empty
+
+Sized = Callable[[int, int], None]
+"""Told how many bytes of how many came."""
+
+
+class Installer:
+    """Makes slots of one state directory. ``noted`` hears of a delta that could not be used."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        staging: Path,
+        downloads: Downloads,
+        held: Holdings,
+        *,
+        sized: Sized,
+        noted: Callable[[SealcastError], None],
+    ) -> None:
+        self._slots = slots
+        self._staging = staging
+        self._downloads = downloads
+        self._held = held
+        self._sized = sized
+        self._noted = noted
+        self._came = 0
+
+    def install(self, build: Build, plan: Plan) -> int:
+        """Make the slot of ``build``, unless it is there and whole; return how many bytes came for it.
+
+        Raises ``TransferError``, ``ObjectError`` (HASH_MISMATCH, INCOMPLETE_REPO, BAD_PACK, UNSAFE_NAME, …),
+        ``VerificationError`` (BAD_METADATA, UNKNOWN_DOCUMENT), ``InstallError`` (UNSAFE_PATH) or ``OSError``.
+        """
+        digest = build.manifest.sha256
+        if self._slots.is_intact(digest):
+            return 0
+        empty(self._staging)
+        self._slots.install(self._by_steps(plan) or self._by_packs(build), digest)
+        empty(self._staging)
+        self._downloads.keep(())
+        return self._came
+
+    def _by_steps(self, plan: Plan) -> Path | None:
+        """Return the folder that the plan's deltas make, or None where there are none, or one cannot be used."""
+        base = self._held.get(plan.base) if plan.steps else None
+        if base is None:
+            return None
+        try:
+            self._fetch(_delta_object(step) for step in plan.steps)
+            for step in plan.steps:
+                base = self._apply(base, step)
+        except (ObjectError, VerificationError, InstallError) as error:
+            if isinstance(error, InstallError) and error.code != "SLOT_CHANGED":
+                raise
+            self._noted(error)
+            empty(self._staging)
+            return None
+        return base.folder
+
+    def _apply(self, base: Held, step: Step) -> Held:
+        """Return the release that one delta makes of ``base``."""
+        wanted = _delta_object(step)
+        with self._downloads.path(wanted).open("rb") as file:
+            reader = DeltaReader(file, wanted.size, [content.size for content in base.manifest.contents])
+            skeleton = reader.skeleton(base.manifest_bytes)
+            listed = skeleton_contents(skeleton)
+            pieces = reader.pieces([size for _, size in listed])
+            blank = frozenset(number for number, (digest, _) in enumerate(listed) if digest is None)
+            # Digests that nothing has stand in for those to come: so every path is checked before one is written.
+            manifest = read_manifest(complete(skeleton, {number: f"{number:064x}" for number in blank}))
+            with Assembly(self._staging / step.to.sha256[:32], manifest, blank) as assembly:
+                for piece, data in reader.frames(pieces, base.read):
+                    assembly.put(piece, data)
+                self._take(assembly, base.digest)
+                data = complete(skeleton, assembly.finish())
+                if content_of(data) != Content(step.to.sha256, step.to.size):
+                    raise ObjectError(
+                        "DELTA_MISMATCH",
+                        f"The delta {wanted.sha256[:12]} makes another release than the one that was signed.",
+                        hint="The packs are taken instead.",
+                        object=wanted.sha256,
+                    )
+                assembly.seal(data)
+        return Held(assembly.folder, step.to.sha256)
+
+    def _by_packs(self, build: Build) -> Path:
+        data = self._manifest(build)
+        manifest = read_manifest(data)
+        with Assembly(self._staging / build.manifest.sha256[:32], manifest) as assembly:
+            self._take(assembly, "")
+            packs = _packs_for(manifest, assembly.lacking)
+            self._fetch(pack.content for pack in packs)
+            sizes = [content.size for content in manifest.contents]
+            for pack in packs:
+                with self._downloads.path(pack.content).open("rb") as file:
+                    pieces = pieces_from_runs(pack.holds, sizes)
+                    # Chosen once: a content that grows over several pieces is lacking until its last.
+                    for piece, part in PackReader(file, pack.size).frames(pieces, wanted=set(assembly.lacking)):
+                        assembly.put(piece, part)
+            assembly.finish()
+            assembly.seal(data)
+        return assembly.folder
+
+    def _manifest(self, build: Build) -> bytes:
+        """Return the manifest of ``build``, from what is held or from its pack."""
+        held = self._held.get(build.manifest.sha256)
+        if held is not None:
+            return held.manifest_bytes
+        wanted = build.manifest.pack.content
+        self._fetch([wanted])
+        data = read_single(self._downloads.path(wanted).read_bytes(), build.manifest.size)
+        if content_of(data) != Content(build.manifest.sha256, build.manifest.size):
+            raise ObjectError(
+                "HASH_MISMATCH",
+                "The pack of the manifest holds another manifest than the one that was signed.",
+                hint="Tell the publisher.",
+            )
+        return data
+
+    def _take(self, assembly: Assembly, first: str) -> None:
+        """Copy what other releases on this device have."""
+        here = self._held.contents(first)
+        for number, content in assembly.lacking.items():
+            if content.sha256 in here:
+                assembly.take(number, here[content.sha256])
+
+    def _fetch(self, objects: Iterable[Content]) -> None:
+        wanted = tuple(objects)
+        total = self._came + sum(content.size for content in wanted)
+
+        def counted(count: int) -> None:
+            self._came += count
+            self._sized(self._came, total)
+
+        self._downloads.fetch(wanted, counted)
+
+
+def _delta_object(step: Step) -> Content:
+    return Content(step.delta.sha256, step.delta.size)
+
+
+def _packs_for(manifest: Manifest, lacking: Iterable[int]) -> list[Pack]:
+    """Return the packs that hold a content in ``lacking``."""
+    numbers = set(lacking)
+    sizes = [content.size for content in manifest.contents]
+    return [
+        pack
+        for pack in manifest.packs
+        if any(piece.content in numbers for piece in pieces_from_runs(pack.holds, sizes))
+    ]

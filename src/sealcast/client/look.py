@@ -1,0 +1,217 @@
+"""One verified look at the repository, and what it means for this device: decided here, acted on elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from ..errors import SealingError, VerificationError
+from ..fetch import Source
+from ..model import Action, Build, ChannelDocument, ChannelHalt, Device, Release, decide
+from ..model.roles import role_name
+from ..values import parse_time
+from ..verify import View
+from . import transitions
+from .directory import StateDirectory
+from .floor import FloorStore
+from .freshness import Freshness, freshness
+from .guard import Guard
+from .holdings import Holdings
+from .plan import Plan, make_plan
+from .record import Installed, Record
+from .settings import Settings
+from .transitions import Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a check found. ``why`` is a stable word, ``reason`` a sentence.
+
+    ``plan`` is the route where something is to be fetched or staged; an outlook of ``ROLLBACK`` without one goes back
+    at the next start, to what is here. ``recalled`` are installed manifests that the documents take back.
+    """
+
+    action: Action
+    why: str
+    reason: str
+    release: Release | None = None
+    build: Build | None = None
+    plan: Plan | None = None
+    notice: dict[str, Any] | None = None
+    freshness: Freshness | None = None
+    recalled: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str | None:
+        """The release that the action leads to, or that is blocked."""
+        return self.release.version if self.release else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outlook as one JSON object (DESIGN section 10)."""
+        return {
+            "action": str(self.action),
+            "why": self.why,
+            "reason": self.reason,
+            "version": self.version,
+            "route": str(self.plan.route) if self.plan else None,
+            "bytes": self.plan.size if self.plan else 0,
+            "requests": self.plan.requests if self.plan else 0,
+            "mandatory": self.release.mandatory if self.release else False,
+            "notes": self.release.notes if self.release else "",
+            "notice": self.notice,
+            "freshness": str(self.freshness.state) if self.freshness else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The verified documents of one look. ``issued`` is the signed time, ``lowest`` the floor of sequences."""
+
+    channel: ChannelDocument
+    halt: ChannelHalt
+    issued: datetime
+    lowest: int
+    freshness: Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What an outlook needs of this device. ``embedded`` is the sequence of the embedded release, -1 without one."""
+
+    settings: Settings
+    record: Record
+    held: Holdings
+    given: Conditions
+    native: str
+    embedded: int
+
+    @property
+    def sequence(self) -> int | None:
+        """The sequence, in this channel, of the release that is installed; None where there is none, or another's."""
+        active = self.record.active
+        if active is not None:
+            return active.sequence if active.channel == self.settings.channel else None
+        return self.embedded if self.embedded >= 0 else None
+
+
+def look(source: Source, root: bytes, place: StateDirectory, settings: Settings, now: datetime) -> Seen:
+    """Verify what the host serves against root and floor, raise the floor, and return the documents.
+
+    Two requests where nothing is new. Raises ``VerificationError``, ``TransferError``, ``SealingError`` (NO_IDENTITY).
+    """
+    store = FloorStore(place.path)
+    floor = store.read()  # before anything is asked: without a floor nothing may be believed
+    app, channel = settings.app, settings.channel
+    view = View(source, root=root, folder=place.repository)
+    guard = Guard(floor, view, place.repository, now)
+    guard.check_roles()
+    known = view.policy(app).channels.get(channel)
+    if known is None:
+        raise VerificationError(
+            "UNKNOWN_CHANNEL",
+            f"The app {app!r} has no channel {channel!r}.",
+            hint=f"Its channels: {', '.join(view.policy(app).channels) or 'none'}.",
+        )
+    if known.sealed:
+        raise SealingError(
+            "NO_IDENTITY",
+            f"The channel {channel!r} is sealed, and this client has no identity to open it.",
+            hint="Make the client with --identity.",
+        )
+    document = view.channel(app, channel)
+    halt = view.halt(app).of(channel)
+    floor = guard.check_channel(document)
+    store.store(floor)
+    view.forget_documents()
+    fresh = freshness(place.repository, role_name(app, channel), now)
+    return Seen(document, halt, view.issued, floor.lowest.number if floor.lowest else 0, fresh)
+
+
+def outlook(seen: Seen, here: Here) -> Outlook:
+    """Return what the documents mean for this device."""
+    record = here.record
+    device = Device(
+        id=here.settings.device,
+        platform=here.settings.platform,
+        native=here.native,
+        sequence=here.sequence,
+        floor=seen.lowest,
+        quarantine={manifest: failure.retry for manifest, failure in record.quarantine.items()},
+    )
+    decision = decide(seen.channel, seen.halt, seen.issued, device)
+    taken_back = {*seen.channel.recall, *seen.halt.recall}
+    found = Outlook(
+        decision.action,
+        decision.reason,
+        decision.why,
+        decision.release,
+        decision.build,
+        notice=_notice(seen),
+        freshness=seen.freshness,
+        recalled=tuple(release.manifest for release in record.held if release.sequence in taken_back),
+    )
+    if decision.action is Action.ROLLBACK:
+        return _back(found, seen, here)
+    if decision.action is Action.UPDATE and decision.build is not None:
+        return _forward(found, decision.build, seen, here)
+    return found
+
+
+def installed(found: Outlook, settings: Settings) -> Installed:
+    """Return how the record will name the release that an outlook leads to."""
+    if found.release is None or found.build is None:
+        raise AssertionError("only an outlook with a plan is installed")
+    return Installed(
+        manifest=found.build.manifest.sha256,
+        version=found.release.version,
+        sequence=found.release.sequence,
+        channel=settings.channel,
+        retry=found.release.retry,
+        native=found.build.native,
+    )
+
+
+def settled(record: Record, found: Outlook) -> Record:
+    """Return the record as an outlook leaves it: recalls noted, and a waiting release that is not wanted withdrawn."""
+    record = transitions.recall(record, found.recalled)
+    wanted = found.build.manifest.sha256 if found.build and found.action is not Action.BLOCKED else ""
+    if record.pending is not None and record.pending.manifest != wanted:
+        record = transitions.withdraw(record)
+    return record
+
+
+def _forward(found: Outlook, build: Build, seen: Seen, here: Here) -> Outlook:
+    pending = here.record.pending
+    if pending is not None and pending.manifest == build.manifest.sha256:
+        reason = f"Release {found.version} is installed; the next start takes it."
+        return replace(found, action=Action.NONE, why="staged", reason=reason)
+    return replace(found, plan=make_plan(seen.channel, here.settings.platform, build, here.held))
+
+
+def _back(found: Outlook, seen: Seen, here: Here) -> Outlook:
+    """Row 19: the signed stable release if it is held, else what was good before, else the embedded; else download."""
+    good = transitions.good_again(settled(here.record, found), here.given)
+    build = found.build
+    if build is not None and build.manifest.sha256 in here.held:
+        if good is not None and good.manifest == build.manifest.sha256:
+            return found
+        return _forward(found, build, seen, here)
+    if good is not None or here.given.embedded:
+        return found
+    if build is not None:
+        return _forward(found, build, seen, here)
+    return replace(
+        found,
+        action=Action.BLOCKED,
+        why="nothing-to-go-back-to",
+        reason="The installed release is recalled, and there is no other that may be installed.",
+    )
+
+
+def _notice(seen: Seen) -> dict[str, Any] | None:
+    """Return the channel's notice while it lasts, by the signed time."""
+    notice = seen.channel.notice
+    if notice is None or (notice.until is not None and parse_time(notice.until) <= seen.issued):
+        return None
+    return {"text": dict(notice.text), "url": notice.url}

@@ -19,7 +19,7 @@ class Codec(NamedTuple):
 
     takes_inputs: bool
     encode: Callable[[Buffer, Buffer, int], bytes]
-    decode: Callable[[bytes, Buffer, int], bytes]
+    decode: Callable[[bytes, Buffer, int], Buffer]
 
 
 def _zstd_encode(data: Buffer, inputs: Buffer, level: int) -> bytes:
@@ -28,7 +28,7 @@ def _zstd_encode(data: Buffer, inputs: Buffer, level: int) -> bytes:
     return zstandard.compress(data, inputs, level)
 
 
-def _zstd_decode(body: bytes, inputs: Buffer, length: int) -> bytes:
+def _zstd_decode(body: bytes, inputs: Buffer, length: int) -> Buffer:
     from . import zstandard
 
     return zstandard.decompress(body, inputs, length)
@@ -65,8 +65,10 @@ def encode(name: str, data: Buffer, *, inputs: Buffer = b"", level: int) -> byte
     return _CODECS[name].encode(data, inputs, level)
 
 
-def decode(name: str, body: bytes, *, inputs: Buffer = b"", length: int) -> bytes:
+def decode(name: str, body: bytes, *, inputs: Buffer = b"", length: int) -> Buffer:
     """Return the ``length`` bytes that a frame's body rebuilds. The caller bounds ``length`` and the inputs.
+
+    Inputs in a bytearray are emptied as soon as they are not needed any more, so that the output may take their place.
 
     Raises ``ObjectError``: UNKNOWN_CODEC, or BAD_PACK for a body that holds more or less, or is not one of this codec.
     """

@@ -64,7 +64,7 @@ def read_header(file: BinaryIO, size: int, kind: type[T]) -> tuple[T, int]:
         raise bad_pack("its header is longer than the whole")
     if length > HEADER_LIMIT:
         raise too_large("The pack's header", length, HEADER_LIMIT)
-    text = codecs.decode("zstd", read_exactly(file, stored), length=length)
+    text = bytes(codecs.decode("zstd", read_exactly(file, stored), length=length))
     try:
         return decode(text, kind, what="The pack's header", limit=HEADER_LIMIT), _FIXED + stored
     except VerificationError as error:

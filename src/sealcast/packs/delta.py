@@ -115,7 +115,7 @@ class DeltaReader:
         if len(base_manifest) > SKELETON_LIMIT:
             raise too_large("The base manifest", len(base_manifest), SKELETON_LIMIT)
         entry = self._header.manifest
-        return codecs.decode(entry.codec, self._body(0, entry.size), inputs=base_manifest, length=entry.length)
+        return bytes(codecs.decode(entry.codec, self._body(0, entry.size), inputs=base_manifest, length=entry.length))
 
     def pieces(self, new_sizes: Sequence[int]) -> tuple[Piece, ...]:
         """Return what the delta makes, in order: contents of the new release, each exactly once and whole.

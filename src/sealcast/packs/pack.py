@@ -44,7 +44,9 @@ class PackHeader(Document, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def write_pack(frames: Sequence[EncodedFrame]) -> bytes:
-    """Return the pack made of ``frames``. Raises ``ObjectError`` (TOO_LARGE)."""
+    """Return the pack made of ``frames``. Raises ``ObjectError``: TOO_LARGE, or BAD_PACK where there are none."""
+    if not frames:
+        raise bad_pack("it would hold nothing")
     listed = tuple(PackFrame(codec=frame.codec, size=len(frame.body), pieces=frame.pieces) for frame in frames)
     return join(PackHeader(frames=listed), (frame.body for frame in frames))
 
@@ -107,9 +109,10 @@ def output_length(pieces: Iterable[Piece]) -> int:
     return sum(piece.length for piece in pieces)
 
 
-def cut(data: bytes, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, bytes]]:
+def cut(data: bytes | bytearray, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, bytes]]:
     """Yield each of ``pieces``, whose bytes ``data`` joins, with its own bytes."""
+    view = memoryview(data)
     start = 0
     for piece in pieces:
-        yield piece, data[start : start + piece.length]
+        yield piece, bytes(view[start : start + piece.length])
         start += piece.length

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from ..files import CHUNK
 from .bounds import bad_pack
 
 if sys.version_info >= (3, 14):  # pragma: no cover - each Python covers its own half
@@ -46,11 +47,12 @@ def compress(data: Buffer, prefix: Buffer, level: int) -> bytes:
     return compressor.compress(data, mode=compressor.FLUSH_FRAME)
 
 
-def decompress(body: bytes, prefix: Buffer, length: int) -> bytes:
-    """Return the ``length`` bytes that the one frame in ``body`` holds.
+def decompress(body: bytes, prefix: Buffer, length: int) -> bytearray:
+    """Return the ``length`` bytes that the one frame in ``body`` holds. A ``prefix`` in a bytearray is emptied.
 
     The frame's own statement of its size is compared with ``length`` before anything is decompressed, and libzstd's
-    buffer is no larger than that. Raises ``ObjectError`` (BAD_PACK).
+    window is no larger than that. Besides ``body``, twice the prefix is in memory at first, then once the prefix and
+    twice the output. Raises ``ObjectError`` (BAD_PACK).
     """
     if body[:4] != _FRAME_MAGIC:
         raise bad_pack("a frame is not one of Zstandard")
@@ -60,15 +62,30 @@ def decompress(body: bytes, prefix: Buffer, length: int) -> bytes:
             raise bad_pack(f"a frame states {stated} bytes where {length} are expected")
         options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG_LIMIT}
         decompressor = zstd.ZstdDecompressor(zstd_dict=_prefix(prefix), options=options)
-        del prefix  # the binding holds its own copy: let the caller's go before the output grows
-        data = decompressor.decompress(body, max_length=length + 1)
+        if isinstance(prefix, bytearray):
+            prefix.clear()  # the binding holds a copy of its own
+        return _fill(bytearray(length), decompressor, memoryview(body))
     except zstd.ZstdError as error:
         raise bad_pack("a frame is damaged, or was made from other inputs") from error
-    if not decompressor.eof or len(data) != length:
-        raise bad_pack("a frame is cut short")
-    if decompressor.unused_data:
-        raise bad_pack("a frame ends before its bytes do")
-    return data
+
+
+def _fill(output: bytearray, decompressor: zstd.ZstdDecompressor, body: memoryview) -> bytearray:
+    """Return ``output``, filled by the frame in ``body`` to its last byte. Neither is ever held twice."""
+    filled = 0
+    for start in range(0, len(body), CHUNK):
+        given: memoryview | bytes = body[start : start + CHUNK]
+        while True:
+            data = decompressor.decompress(given, max_length=CHUNK)
+            output[filled : filled + len(data)] = data
+            filled += len(data)
+            if decompressor.eof or decompressor.needs_input:
+                break
+            given = b""
+        if decompressor.eof:
+            if start + CHUNK < len(body) or decompressor.unused_data:
+                raise bad_pack("a frame ends before its bytes do")
+            return output
+    raise bad_pack("a frame is cut short")
 
 
 def _prefix(prefix: Buffer) -> tuple[zstd.ZstdDict, int] | None:

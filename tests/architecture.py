@@ -59,6 +59,8 @@ DICE_MODULES = ("secrets.", "random.")
 # Modules and packages that may ask the clock or the dice themselves. Everything else is given what it needs.
 EDGES: dict[str, str] = {
     "sealcast.cli": "where the world comes in: it passes time and randomness down",
+    "sealcast.client.client": "a face for Python programs: its default clock is the system's",
+    "sealcast.publisher.repository": "a face for Python programs: its default clock is the system's",
     "sealcast.files": "a temporary file's name must only be new; nothing is derived from it",
 }
 

@@ -56,9 +56,7 @@ def create_durably(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
     except OSError:
         # A file system without hard links (FAT, some network mounts): exclusive creation is what is left.
         try:
-            with path.open("xb") as file:
-                file.write(data)
-                sync_file(file.fileno())
+            _create_in_place(path, data, mode)
         except FileExistsError:
             return False
     finally:
@@ -69,16 +67,21 @@ def create_durably(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
 
 def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
     temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, mode)
+    _create_in_place(temporary, data, mode)
+    return temporary
+
+
+def _create_in_place(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that is not there yet, or leave none. Raises ``OSError``."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             sync_file(file.fileno())
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
-    return temporary
 
 
 def sync_file(handle: int) -> None:

@@ -19,6 +19,7 @@ from ..errors import TransferError
 from .folder import FolderSource
 from .https import HttpSource
 from .options import ClientCertificate, HttpOptions, Limits
+from .overlay import Overlay
 from .source import Source
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "HttpOptions",
     "HttpSource",
     "Limits",
+    "Overlay",
     "Source",
     "open_source",
 ]

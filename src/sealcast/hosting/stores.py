@@ -6,13 +6,11 @@ swaps one only while it is still what was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import RepositoryError, TransferError
-from ..fetch import Source
 from ..files import create_durably, exclusive, hash_file, write_durably
 from ..values import content_of, path_flaw
 
@@ -123,29 +121,6 @@ class FolderStore:
         if flaw := path_flaw(path):
             raise RepositoryError("UNSAFE_NAME", f"The path {path[:200]!r} {flaw}.")
         return self._folder / path
-
-
-class Overlay:
-    """A source that shows some files as they will be: how a publication is tried before it is committed."""
-
-    def __init__(self, source: Source, files: Mapping[str, bytes]) -> None:
-        self._source = source
-        self._files = files
-
-    @property
-    def location(self) -> str:
-        """Where the other files come from."""
-        return self._source.location
-
-    def read(self, path: str, *, limit: int) -> bytes:
-        """Return the file as it will be."""
-        data = self._files.get(path)
-        return data if data is not None else self._source.read(path, limit=limit)
-
-    def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
-        """Yield the file from byte ``start`` on, as it will be."""
-        data = self._files.get(path)
-        return iter([data[start:]]) if data is not None else self._source.stream(path, limit=limit, start=start)
 
 
 def _conflict() -> RepositoryError:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..audit import Report, audit
 from ..errors import ConfigError, RepositoryError, VerificationError
-from ..fetch import FolderSource, Source
-from ..hosting import FolderStore, Overlay, Plan, Store, plan_upload
+from ..fetch import FolderSource, Overlay, Source
+from ..hosting import FolderStore, Plan, Store, plan_upload
 from ..signing import is_example
 from ..values import Clock, Progress, no_progress
 from .site_files import site_files

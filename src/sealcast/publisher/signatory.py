@@ -27,17 +27,18 @@ class Signatory:
     def add(self, uri: str) -> None:
         """Take one more signer, found by the public record that lies beside its key file.
 
-        Raises ``SigningError`` (UNKNOWN_SIGNER) when there is no such record.
+        A relative path starts at the current folder, as everywhere on a command line. Raises ``SigningError`` (UNKNOWN_SIGNER) when there is no such record.
         """
         scheme, _, rest = uri.partition(":")
-        record = (self._folder / rest).with_suffix("").with_suffix(RECORD_SUFFIX)
+        place = Path(rest).absolute()
+        record = place.with_suffix(RECORD_SUFFIX)
         if scheme != "file" or not record.is_file():
             raise SigningError(
                 "UNKNOWN_SIGNER",
                 f"The signer {uri!r} has no public record beside it ({record.name}).",
                 hint="Keep NAME.pub.json beside NAME.pem, as `sealcast key new` writes them.",
             )
-        self._uris[read_record(record).keyid] = uri
+        self._uris[read_record(record).keyid] = f"{scheme}:{place}"
 
     def require(self, roles: Iterable[str], root: Root, targets: Targets) -> None:
         """Raise ``SigningError`` (MISSING_SIGNERS) unless enough signers of every role are configured here."""

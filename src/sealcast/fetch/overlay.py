@@ -1,0 +1,30 @@
+"""A source as it will be: how a publication is tried before it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .source import Source
+
+
+class Overlay:
+    """Another source, with some of its files as they will be."""
+
+    def __init__(self, source: Source, files: Mapping[str, bytes]) -> None:
+        self._source = source
+        self._files = files
+
+    @property
+    def location(self) -> str:
+        """Where the other files come from."""
+        return self._source.location
+
+    def read(self, path: str, *, limit: int) -> bytes:
+        """Return the file as it will be."""
+        data = self._files.get(path)
+        return data if data is not None else self._source.read(path, limit=limit)
+
+    def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+        """Yield the file from byte ``start`` on, as it will be."""
+        data = self._files.get(path)
+        return iter([data[start:]]) if data is not None else self._source.stream(path, limit=limit, start=start)

@@ -27,7 +27,8 @@ class Signatory:
     def add(self, uri: str) -> None:
         """Take one more signer, found by the public record that lies beside its key file.
 
-        A relative path starts at the current folder, as everywhere on a command line. Raises ``SigningError`` (UNKNOWN_SIGNER) when there is no such record.
+        A relative path starts at the current folder, as everywhere on a command line. Raises ``SigningError``
+        (UNKNOWN_SIGNER) when there is no such record.
         """
         scheme, _, rest = uri.partition(":")
         place = Path(rest).absolute()

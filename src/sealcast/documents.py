@@ -18,6 +18,11 @@ from .values import MAX_INTEGER
 KIB = 1024
 MIB = 1024 * KIB
 
+MAX_DEPTH = 32
+"""How deep a document may nest: far more than any needs, and far less than makes a reader run out of stack."""
+
+_CONTAINERS = frozenset({dict, list})
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -28,11 +33,17 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     must_understand: tuple[str, ...] = ()
 
 
+def whole(pattern: str) -> str:
+    """Return the regular expression that a whole text must match, as documents and JSON Schemas state it.
+
+    Python's ``$`` also matches before a final newline; the look-ahead makes all dialects agree that there is none.
+    """
+    return rf"^{pattern}(?!\n)$"
+
+
 def encode(value: object) -> bytes:
     """Return the canonical bytes of a document: sorted keys, no spaces, UTF-8, defaults left out."""
-    return json.dumps(
-        plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def plain(value: object) -> Any:
@@ -50,24 +61,28 @@ def parse(data: bytes, *, what: str, limit: int) -> Any:
     BAD_METADATA.
     """
     if len(data) > limit:
-        raise VerificationError(
-            "TOO_LARGE", f"{what} has {len(data)} bytes, more than the {limit} it may have."
-        )
+        raise VerificationError("TOO_LARGE", f"{what} has {len(data)} bytes, more than the {limit} it may have.")
     try:
         text = data.decode("utf-8")
-        return json.loads(
+        value = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
             parse_int=_integer,
             parse_float=_no_float,
         )
+        _check_depth(value)
+        if "\\u" in text:  # the only way for half a character to stand in UTF-8
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except UnicodeDecodeError as error:
         raise bad(what, "it is not UTF-8 text") from error
     except json.JSONDecodeError as error:
         raise bad(what, f"it is not JSON ({error.msg}, line {error.lineno}, column {error.colno})") from error
     except RecursionError as error:
         raise bad(what, "it nests too deep") from error
+    except UnicodeEncodeError as error:
+        raise bad(what, "it holds half of a character (a lone surrogate)") from error
     except ValueError as error:
         raise bad(what, str(error)) from error
 
@@ -117,6 +132,21 @@ def _check_kind(value: dict[str, Any], kind: type[Document], what: str) -> None:
                 f"{what} demands that its field {str(name)[:80]!r} be understood, which this version does not know.",
                 hint="Update the client.",
             )
+
+
+def _check_depth(value: Any) -> None:
+    """Go down level by level, not by recursion. A level is a list of the lists and objects on it."""
+    level: list[Any] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _CONTAINERS  # exact types are all that json makes, and the fastest to ask for
+        ]
+        if not level:
+            return
+    raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from .errors import ConfigError, ObjectError, VerificationError
@@ -25,10 +26,13 @@ Progress = Callable[[int, int, str], None]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _DRIVE = re.compile(r"[A-Za-z]:")
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
-_WINDOWS_FORBIDDEN = frozenset('<>:"|?*\\')
+# Windows looks at what stands before the first dot, less its trailing spaces: "nul .tar.gz" is the null device.
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+_WINDOWS_FORBIDDEN = re.compile(r'[<>:"|?*\\]')
+# Cc controls, Cf format and bidi characters, Cs lone surrogates, Co private use, Zl and Zp separators.
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _MAX_NAME = 64
 _MAX_PATH = 1024
 _MAX_COMPONENT = 255
@@ -68,13 +72,14 @@ def no_progress(done: int, total: int, what: str) -> None:
 def check_name(text: str, what: str) -> str:
     """Return ``text`` if it may name an app, a channel, a platform or a signing key.
 
-    Raises ``ConfigError`` (UNSAFE_NAME).
+    Raises ``ConfigError`` (UNSAFE_NAME). Names become parts of paths, so device names of Windows are refused too.
     """
-    if len(text) > _MAX_NAME or not _NAME.fullmatch(text):
+    if len(text) > _MAX_NAME or not _NAME.fullmatch(text) or _RESERVED.fullmatch(text):
         raise ConfigError(
             "UNSAFE_NAME",
             f"{text[:80]!r} cannot name a {what}.",
-            hint=f"Use lower-case letters, digits and inner hyphens, {_MAX_NAME} characters at most.",
+            hint=f"Use lower-case letters, digits and inner hyphens, {_MAX_NAME} characters at most, and no name that "
+            "Windows gives to a device (con, nul, com1).",
         )
     return text
 
@@ -83,21 +88,21 @@ def path_flaw(path: str) -> str | None:
     """Say why ``path`` may not stand in a manifest, or return None if it may.
 
     A path must mean the same file on every system: relative, NFC, separated by ``/``, free of what one of the file
-    systems reads otherwise (Windows device names, drive letters, trailing dots) or a reader's eye does (bidi controls).
+    systems reads otherwise (Windows device names, drive letters, trailing dots) and of what a reader's eye cannot see
+    (bidi controls, joiners: so no emoji that is joined from several).
     """
     if not path:
         return "is empty"
-    if len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH:
+    if len(path) > _MAX_PATH or len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH:
         return f"is longer than {_MAX_PATH} bytes"
     if path.startswith("/") or _DRIVE.match(path):
         return "is absolute"
-    for character in path:
-        if character in _WINDOWS_FORBIDDEN:
-            return f"holds {character!r}, which Windows forbids"
-        # Cc controls, Cf format and bidi characters, Cs lone surrogates, Co private use, Zl and Zp separators.
-        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
-            return f"holds the control or format character U+{ord(character):04X}"
-    if unicodedata.normalize("NFC", path) != path:
+    plain = path.isascii() and path.isprintable()  # most are, and asking about each character is slow
+    if not plain and (flaw := _character_flaw(path)):
+        return flaw
+    if found := _WINDOWS_FORBIDDEN.search(path):
+        return f"holds {found[0]!r}, which Windows forbids"
+    if not plain and not unicodedata.is_normalized("NFC", path):
         return "is not in Unicode normal form C"
     for component in path.split("/"):
         if flaw := _component_flaw(component):
@@ -105,6 +110,17 @@ def path_flaw(path: str) -> str | None:
     return None
 
 
+def _character_flaw(path: str) -> str | None:
+    for character in path:
+        number = ord(character)
+        if unicodedata.category(character) in _REFUSED_CATEGORIES:
+            return f"holds the control, format or private character U+{number:04X}"
+        if number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF:
+            return f"holds U+{number:04X}, which Unicode never gives a meaning"
+    return None
+
+
+@lru_cache(maxsize=4096)  # a release has few directories, and they stand in every path
 def _component_flaw(component: str) -> str | None:
     if component == "":
         return "has an empty component"
@@ -126,18 +142,15 @@ def check_paths(paths: Iterable[str]) -> None:
     where another path needs a directory.
     """
     files: dict[str, str] = {}
-    directories: dict[str, str] = {}
+    directories: dict[str, str] = {}  # as first written, by their folded form
+    entered: set[str] = {""}
     for path in paths:
         if flaw := path_flaw(path):
             raise _unsafe(path, flaw)
-        parts = path.split("/")
-        for depth in range(1, len(parts)):
-            directory = "/".join(parts[:depth])
-            folded = _folded(directory)
-            if folded in files:
-                raise _unsafe(path, f"needs a directory where {files[folded]!r} is a file")
-            if directories.setdefault(folded, directory) != directory:
-                raise _unsafe(path, f"has a directory that differs from {directories[folded]!r} only in case")
+        directory = path.rpartition("/")[0]
+        if directory not in entered:
+            _enter(directory, path, files, directories)
+            entered.add(directory)
         folded = _folded(path)
         if folded in files:
             raise _unsafe(path, f"is the same as {files[folded]!r} where case does not count")
@@ -146,8 +159,25 @@ def check_paths(paths: Iterable[str]) -> None:
         files[folded] = path
 
 
+def _enter(directory: str, path: str, files: dict[str, str], directories: dict[str, str]) -> None:
+    """Note ``directory``, which ``path`` needs, and each above it."""
+    parts = directory.split("/")
+    for depth in range(1, len(parts) + 1):
+        above = "/".join(parts[:depth])
+        folded = _folded(above)
+        if folded in files:
+            raise _unsafe(path, f"needs a directory where {files[folded]!r} is a file")
+        if directories.setdefault(folded, above) != above:
+            raise _unsafe(path, f"has a directory that differs from {directories[folded]!r} only in case")
+
+
 def _folded(path: str) -> str:
-    return unicodedata.normalize("NFKC", path).casefold()
+    """Return what is equal for all paths that some file system takes for one (Unicode 3.13, definition D146)."""
+    if path.isascii():
+        return path.lower()
+    folded = unicodedata.normalize("NFD", path).casefold()
+    folded = unicodedata.normalize("NFKC", folded).casefold()
+    return unicodedata.normalize("NFKC", folded)
 
 
 def _unsafe(path: str, flaw: str) -> ObjectError:

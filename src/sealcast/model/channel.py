@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from ..documents import MIB, Document, bad, decode
+from ..documents import MIB, Document, bad, decode, whole
 from ..values import MAX_INTEGER, Content, parse_time
 from .manifest import Digest, Size
 
@@ -16,9 +16,9 @@ CHANNEL_LIMIT = 2 * MIB
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 Permyriad = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
-Name = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=64)]
+Name = Annotated[str, msgspec.Meta(pattern=whole("[a-z0-9]([a-z0-9-]*[a-z0-9])?"), max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=16_384)]
-Time = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
+Time = Annotated[str, msgspec.Meta(pattern=whole("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"))]
 VersionText = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
@@ -97,7 +97,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who is offered the candidate: a share that grows with signed time, and devices named by salted hash."""
 
-    salt: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    salt: Annotated[str, msgspec.Meta(pattern=whole("[0-9a-f]{32}"))]
     steps: tuple[Step, ...]
     paused: bool = False
     devices: tuple[Digest, ...] = ()
@@ -159,7 +159,10 @@ def read_channel(data: bytes, *, app: str, channel: str) -> ChannelDocument:
 
 
 def channel_flaw(document: ChannelDocument) -> str | None:
-    """Say in what way a channel document contradicts itself, or return None if it does not."""
+    """Say in what way a channel document contradicts itself, or return None if it does not.
+
+    Raises ``VerificationError`` (BAD_METADATA) for a time that no calendar has.
+    """
     sequences = [release.sequence for release in document.releases]
     if len(set(sequences)) != len(sequences):
         return "two releases have one sequence"
@@ -174,4 +177,6 @@ def channel_flaw(document: ChannelDocument) -> str | None:
         times = [parse_time(step.at) for step in document.rollout.steps]
         if times != sorted(times):
             return "the steps of its rollout are out of order"
+    if document.notice is not None and document.notice.until is not None:
+        parse_time(document.notice.until)
     return None

@@ -7,10 +7,11 @@ higher sequence, or because its own is recalled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from ..errors import ConfigError
 from .channel import Build, ChannelDocument, Release
 from .halt import ChannelHalt
 from .native import admits
@@ -58,7 +59,7 @@ def decide(channel: ChannelDocument, halt: ChannelHalt, issued: datetime, device
     recalled = frozenset(channel.recall) | frozenset(halt.recall)
     offers = [release for release in _offers(channel, halt, issued, device) if release.sequence not in recalled]
     if device.sequence is not None and device.sequence in recalled:
-        return _leave_recalled(channel, offers, device)
+        return _leave_recalled(device.sequence, offers, channel, device)
     newer = [release for release in offers if device.sequence is None or release.sequence > device.sequence]
     if not newer:
         if device.sequence is None:
@@ -78,19 +79,20 @@ def _offers(channel: ChannelDocument, halt: ChannelHalt, issued: datetime, devic
     return sorted(offers, key=lambda release: -release.sequence)
 
 
-def _leave_recalled(channel: ChannelDocument, offers: list[Release], device: Device) -> Decision:
-    if offers:
-        decision = _first_open(offers, channel, device, Action.ROLLBACK)
-        if decision.action is Action.BLOCKED:
-            return decision
-        if decision.release and device.sequence and decision.release.sequence > device.sequence:
-            return Decision(Action.UPDATE, "recalled", decision.why, decision.release, decision.build)
-        return decision
-    return Decision(
-        Action.ROLLBACK,
-        "recalled",
-        "The installed release is recalled; the previous good one takes its place.",
-    )
+def _leave_recalled(sequence: int, offers: list[Release], channel: ChannelDocument, device: Device) -> Decision:
+    """Return where a device goes that has the recalled release ``sequence``: it never stays.
+
+    To a newer release that it is offered, or back to what the channel signed as stable, never to an older candidate.
+    Where there is neither, or something blocks them, to its own previous good one, which the client knows.
+    """
+    ways = [release for release in offers if release.sequence > sequence or release.sequence == channel.stable]
+    why = "The installed release is recalled; the previous good one takes its place."
+    if ways:
+        found = _first_open(ways, channel, device, Action.ROLLBACK)
+        if found.release and found.action is not Action.BLOCKED:
+            return replace(found, action=Action.UPDATE) if found.release.sequence > sequence else found
+        why = f"{why} {found.why}"
+    return Decision(Action.ROLLBACK, "recalled", why)
 
 
 def _first_open(offers: list[Release], channel: ChannelDocument, device: Device, action: Action) -> Decision:
@@ -122,9 +124,16 @@ def _obstacle(
             "quarantined",
             f"Release {version} failed on this device; a signed retry or a newer release lifts it.",
         )
-    if build.native and not admits(build.native, device.native):
+    if build.native and not _admits(build.native, device.native):
         return (
             "native",
             f"Release {version} needs the native build {build.native}; this one is {device.native or 'unknown'}.",
         )
     return None
+
+
+def _admits(constraint: str, native: str) -> bool:
+    try:
+        return admits(constraint, native)
+    except ConfigError:  # a signed constraint of a kind that this version cannot read: not for this device
+        return False

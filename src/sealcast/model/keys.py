@@ -63,7 +63,7 @@ def public_bytes(key: Mapping[str, Any]) -> bytes:
     if not isinstance(public, str):
         return repr(sorted(key.items(), key=str)).encode()
     if "BEGIN" not in public:
-        return public.strip().lower().encode()
+        return "".join(public.split()).lower().encode()
     try:
         return load_pem_public_key(public.encode()).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # it cannot be decoded: only its text is known

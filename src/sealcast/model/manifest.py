@@ -8,15 +8,15 @@ from typing import Annotated
 
 import msgspec
 
-from ..documents import MIB, Document, bad, convert, encode, parse, plain
+from ..documents import MIB, Document, bad, convert, encode, parse, plain, whole
 from ..errors import ObjectError
-from ..values import MAX_INTEGER, Content, check_paths
+from ..values import MAX_INTEGER, Content, check_paths, is_digest
 
 MANIFEST_LIMIT = 64 * MIB
 """Bytes a manifest may have: about 400,000 files."""
 
 Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=whole("[0-9a-f]{64}"))]
 Run = Annotated[
     tuple[Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)], ...], msgspec.Meta(min_length=2, max_length=3)
 ]
@@ -118,7 +118,7 @@ def complete(skeleton_bytes: bytes, digests: Mapping[int, str]) -> bytes:
     blanked = parse(skeleton_bytes, what=what, limit=MANIFEST_LIMIT)
     try:
         for file in blanked["files"]:
-            if isinstance(file["sha256"], int):
+            if type(file["sha256"]) is int:
                 file["sha256"] = digests[file["sha256"]]
     except (KeyError, TypeError) as error:
         raise bad(what, "it does not fit what the delta rebuilds") from error
@@ -133,16 +133,16 @@ def skeleton_contents(skeleton_bytes: bytes) -> tuple[tuple[str | None, int], ..
     what = "The manifest in the delta"
     blanked = parse(skeleton_bytes, what=what, limit=MANIFEST_LIMIT)
     try:
-        keys = dict.fromkeys((file["sha256"], file["size"]) for file in blanked["files"] if file["size"])
-        contents = tuple((None, size) if isinstance(key, int) else (str(key), size) for key, size in keys)
-        if any(not isinstance(size, int) or size <= 0 for _, size in contents):
-            raise bad(what, "a size is not a positive number")
-        blanks = [(number, key) for number, (key, _) in enumerate(keys) if isinstance(key, int)]
+        keys = dict.fromkeys((file["sha256"], file["size"]) for file in blanked["files"] if file["size"] != 0)
     except (KeyError, TypeError) as error:
         raise bad(what, "it is not a manifest") from error
-    if any(number != key for number, key in blanks):
+    if any(type(size) is not int or size < 1 for _, size in keys):
+        raise bad(what, "a size is not a positive number")
+    if any(type(key) is int and key != number for number, (key, _) in enumerate(keys)):
         raise bad(what, "its blanks are out of order")
-    return contents
+    if any(type(key) is not int and not (isinstance(key, str) and is_digest(key)) for key, _ in keys):
+        raise bad(what, "it lists a content by neither a digest nor a number")
+    return tuple((None if type(key) is int else key, size) for key, size in keys)
 
 
 def _checked(manifest: Manifest, what: str) -> Manifest:

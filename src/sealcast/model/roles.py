@@ -21,8 +21,8 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
-from ..errors import ConfigError
-from ..values import Content, check_name, content_of, format_time
+from ..errors import ConfigError, VerificationError
+from ..values import Content, check_name, content_of, format_time, is_digest
 
 EXTENSION = "x-sealcast"
 """The one field of ours in root and in the timestamp; other clients carry it along unread."""
@@ -50,12 +50,17 @@ def check_role_names(pairs: Iterable[tuple[str, str]]) -> None:
     taken: dict[str, tuple[str, str]] = {}
     for app, channel in pairs:
         check_name(app, "app")
-        if channel == RESERVED_CHANNEL:
-            raise ConfigError("NAME_TAKEN", f"The channel name {RESERVED_CHANNEL!r} is reserved for the halt role.")
+        # `-halt` ends the names of halt roles and of no others: they live longer than a channel's.
+        if channel == RESERVED_CHANNEL or channel.endswith(f"-{RESERVED_CHANNEL}"):
+            raise ConfigError(
+                "NAME_TAKEN",
+                f"No channel can be named {channel!r}: that is kept for the halt role.",
+                hint="Choose another name for the channel.",
+            )
         check_name(channel, "channel")
         for name in (channel, RESERVED_CHANNEL):
             role = role_name(app, name)
-            if role in TOP_LEVEL or taken.setdefault(role, (app, name)) != (app, name):
+            if taken.setdefault(role, (app, name)) != (app, name):
                 raise ConfigError(
                     "NAME_TAKEN",
                     f"The app {app!r} with the channel {name!r} would use the role {role!r}, which is taken.",
@@ -71,7 +76,8 @@ def first_root(
     expires: datetime,
 ) -> Root:
     """Return version 1 of root: ``holders`` are the keys of each top-level role, ``names`` the owners of
-    all keys, those of delegated roles too, by key id."""
+    all keys, those of delegated roles too, by key id.
+    """
     root = Root(version=1, expires=expires, consistent_snapshot=True)
     for role in TOP_LEVEL:
         root.roles[role] = Role([], thresholds.get(role, 1))
@@ -118,10 +124,25 @@ def target(path: str, content: Content) -> TargetFile:
     return TargetFile(length=content.size, hashes={"sha256": content.sha256}, path=path)
 
 
+def content_listed(entry: TargetFile) -> Content:
+    """Return the digest and size that a role signed for a target file.
+
+    Raises ``VerificationError`` (BAD_METADATA) when no SHA-256 digest is listed: TUF libraries take any text for one,
+    and it becomes part of a path.
+    """
+    sha256 = entry.hashes.get("sha256", "")
+    if not is_digest(sha256):
+        raise VerificationError("BAD_METADATA", f"The target {entry.path[:200]!r} is listed without a SHA-256 digest.")
+    return Content(sha256, entry.length)
+
+
 def published_path(entry: TargetFile) -> str:
-    """Return where a target file lies in the site: its digest stands before its name (consistent snapshots)."""
-    folder, _, name = entry.path.rpartition("/")
-    return f"targets/{folder}/{entry.hashes['sha256']}.{name}"
+    """Return where a target file lies in the site: its digest stands before its name (consistent snapshots).
+
+    Raises ``VerificationError`` (BAD_METADATA) as `content_listed` does.
+    """
+    folder, slash, name = entry.path.rpartition("/")
+    return f"targets/{folder}{slash}{content_listed(entry).sha256}.{name}"
 
 
 def listed(version: int, data: bytes) -> MetaFile:

@@ -1,0 +1,301 @@
+"""``sealcast client``: the device's side. What starts an app loads no network and no cryptography."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConfigError
+from .command import command, dry_run_option
+from .output import Piece, bad, caution, dim, good, name, strong
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..client import Event, Outlook
+
+DIRECTORY_VARIABLE = "SEALCAST_DIR"
+NONCE_VARIABLE = "SEALCAST_NONCE"
+
+_directory = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The client's directory (default: SEALCAST_DIR, else the only client of this user).",
+)
+_native = click.option(
+    "--native", metavar="VERSION", help="The version of the native app around the releases, if it changed."
+)
+
+
+@command(
+    example="""
+    sealcast client init --url https://updates.example.org --root 1.root.json --app demo --channel stable
+    """,
+    exits=(9, 10),
+)
+@click.option("--url", required=True, metavar="URL", help="Where the site is: an https URL, or a folder.")
+@click.option(
+    "--root",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The trusted root, from the publisher and not from the host.",
+)
+@click.option("--app", required=True, metavar="NAME", help="The app to install.")
+@click.option("--channel", required=True, metavar="NAME", help="The channel to follow.")
+@click.option("--platform", metavar="NAME", help="The builds to take (default: this platform's, else `any`).")
+@click.option("--device", metavar="ID", help="The device's id in rollouts (default: a random one).")
+@click.option("--native", metavar="VERSION", default="", help="The version of the native app around the releases.")
+@click.option(
+    "--embedded",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder of the release that the app itself ships: a copy of a slot.",
+)
+@click.option(
+    "--boot-limit",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="How often a new release is started before it is given up.",
+)
+@click.option(
+    "--ready-seconds",
+    type=click.IntRange(0, 86_400),
+    default=60,
+    show_default=True,
+    help="How soon a new release must report ready; 0: at any time.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The client's directory, made for this user alone (default: in the user's data folder).",
+)
+def init(session: Session, root: Path, app: str, channel: str, directory: Path | None, **settings: Any) -> object:
+    """Make a client's directory, bound to a root and a channel.
+
+    Everything that is downloaded later must lead back to this root. Nothing is fetched yet.
+    """
+    from ..client import init_directory
+
+    place = directory or _clients() / f"{app}-{channel}"
+    made = init_directory(place, root=root.read_bytes(), app=app, channel=channel, **settings)
+    out = session.output
+    out.line(good("Made"), " a client of ", strong(f"{app}/{channel}"), " in ", name(place), ".")
+    out.fields([("url", made.url), ("platform", made.platform), ("device", made.device)])
+    out.line("Next: ", name(f"sealcast client update --dir {place}"))
+    return {"directory": place, "url": made.url, "platform": made.platform, "device": made.device}
+
+
+@command(
+    example="""
+    sealcast client check --dir /opt/demo
+    sealcast client check --dir /opt/demo --json
+    """,
+    exits=(6, 7, 9, 10),
+)
+@_directory
+@_native
+def check(session: Session, directory: Path | None, native: str | None) -> object:
+    """Say what an update would do, and why.
+
+    Fetches and verifies the signed documents, and nothing else: two requests where nothing is new.
+    """
+    from ..client import Client
+
+    client = Client.open(_chosen(session, directory), native=native, clock=session.clock)
+    found = client.outlook()
+    _tell(session, found)
+    return found.as_dict()
+
+
+@command(example="sealcast client update --dir /opt/demo", exits=(6, 7, 8, 9, 10))
+@_directory
+@_native
+@dry_run_option
+def update(session: Session, directory: Path | None, native: str | None, dry_run: bool) -> object:
+    """Download, verify and stage what is due.
+
+    What runs now keeps running; the next start takes the new release. Stopped in the middle, the next run goes on.
+    """
+    from ..client import Client, Update
+
+    client = Client.open(
+        _chosen(session, directory), native=native, clock=session.clock, listener=_progress(session, "downloading")
+    )
+    found = client.outlook()
+    _tell(session, found)
+    due = found.plan is not None and not dry_run
+    if due:
+        client.install(Update(found, session.clock()))
+        session.output.line(good("Staged"), " ", strong(found.version or ""), ": the next start takes it.")
+    return found.as_dict() | {"dry_run": dry_run, "staged": due}
+
+
+@command(
+    example="""
+    sealcast client run --dir /opt/demo -- {slot}/bin/demo --port 8080
+    sealcast client run --dir /opt/demo -- python3 app.py
+    """,
+    exits={10: "nothing can be started; any other status is the program's own"},
+    machines=False,
+    context_settings={"ignore_unknown_options": True},
+)
+@_directory
+@_native
+@click.argument("words", metavar="CMD…", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(session: Session, directory: Path | None, native: str | None, words: tuple[str, ...]) -> object:
+    """Start the installed release.
+
+    CMD runs in the folder of the release's files, for which {slot} also stands. A new release must report ready
+    (`sealcast client ready`, with SEALCAST_NONCE as it was given); after too many starts without, the one before it is
+    started. Never touches the network.
+    """
+    from ..client import Launcher
+
+    launcher = Launcher(_chosen(session, directory), clock=session.clock, native=native)
+    raise click.exceptions.Exit(launcher.run(words, session.environment))
+
+
+@command(example="sealcast client ready", exits=(10,))
+@_directory
+def ready(session: Session, directory: Path | None) -> object:
+    """Report that the release works.
+
+    Called by the app, in the environment that the launcher gave it, when it knows that it works. Outside a trial it
+    changes nothing.
+    """
+    from ..client import Launcher
+
+    launcher = Launcher(_chosen(session, directory), clock=session.clock)
+    ended = launcher.ready(session.environment.get(NONCE_VARIABLE, ""))
+    session.output.line(good("Ready") if ended else "No release is on trial: nothing to report", ".")
+    return {"ended_trial": ended}
+
+
+@command(example='sealcast client fail --reason "database would not open"', exits=(10,))
+@_directory
+@click.option("--reason", required=True, metavar="TEXT", help="Why, in a few words.")
+def fail(session: Session, directory: Path | None, reason: str) -> object:
+    """Report that the release does not work.
+
+    Ends a trial: the next start is of the release that worked before, and this one is not tried again until the
+    publisher signs a retry.
+    """
+    from ..client import Launcher
+
+    launcher = Launcher(_chosen(session, directory), clock=session.clock)
+    launcher.fail(reason, session.environment.get(NONCE_VARIABLE) or None)
+    session.output.line(caution("Given up"), ": the next start is of the release that worked before.")
+    return {"reason": reason}
+
+
+@command(example="sealcast client rollback --dir /opt/demo", exits=(10,))
+@_directory
+def rollback(session: Session, directory: Path | None) -> object:
+    """Go back to the release that worked before.
+
+    At the next start, without a download. The release that is left is not installed again until the publisher signs a
+    retry.
+    """
+    from ..client import Launcher, read_status
+
+    place = _chosen(session, directory)
+    Launcher(place, clock=session.clock).rollback()
+    now = read_status(place, session.clock()).as_dict()
+    session.output.line("The next start is of ", strong(now["active"] or "the embedded release"), ".")
+    return now
+
+
+@command(example="sealcast client status --dir /opt/demo", exits=(10,))
+@_directory
+def status(session: Session, directory: Path | None) -> object:
+    """Show what is installed, staged and quarantined."""
+    from ..client import read_status
+
+    found = read_status(_chosen(session, directory), session.clock()).as_dict()
+    shown = {key: found[key] for key in ("active", "pending", "last_good", "previous_good")}
+    out = session.output
+    out.line(strong(f"{found['app']}/{found['channel']}"), " on ", found["platform"], ": ", _phase(found["phase"]))
+    rows: list[tuple[str, Piece]] = [(key.replace("_", " "), value or dim("none")) for key, value in shown.items()]
+    if found["trial"]:
+        rows.append(("starts", f"{found['boots']} of {found['boot_limit']}"))
+    rows.append(("metadata", f"{found['freshness']}, until {found['expires'] or 'nobody knows'}"))
+    rows += [("quarantined", f"{one['version']} ({one['reason']})") for one in found["quarantine"]]
+    out.fields(rows)
+    return found
+
+
+@command(example="sealcast client events --dir /opt/demo", exits=(10,))
+@_directory
+def events(session: Session, directory: Path | None) -> object:
+    """Show what happened on this device."""
+    from ..client import Events, read_settings
+
+    place = _chosen(session, directory)
+    read_settings(place)  # so that a wrong directory is an error, not an empty list
+    found = list(Events(place, session.clock).read())
+    session.output.table(
+        ("when", "event", "version", "why"), [(one.at, one.event, one.version, one.why) for one in found]
+    )
+    return {"events": found}
+
+
+def _chosen(session: Session, directory: Path | None) -> Path:
+    """Return the client's directory. Raises ``ConfigError`` (WHICH_CLIENT)."""
+    if directory is not None:
+        return directory
+    if given := session.environment.get(DIRECTORY_VARIABLE):
+        return Path(given)
+    folder = _clients()
+    found = sorted(path.parent for path in folder.glob("*/client.json"))
+    if len(found) != 1:
+        raise ConfigError(
+            "WHICH_CLIENT",
+            f"Which client is meant? {folder} holds {len(found)}.",
+            hint=f"Name its directory with --dir, or in the variable {DIRECTORY_VARIABLE}.",
+        )
+    return found[0]
+
+
+def _clients() -> Path:
+    """Return the folder of this user's clients."""
+    import platformdirs  # only where no directory is named
+
+    return platformdirs.user_data_path("sealcast", False) / "clients"
+
+
+def _progress(session: Session, what: str) -> Callable[[Event], None]:
+    def listen(event: Event) -> None:
+        if event.event == "progress":
+            session.output.progress(event.done, event.total, f"{what} {event.version}")
+
+    return listen
+
+
+def _tell(session: Session, found: Outlook) -> None:
+    from .words import counted, size
+
+    out = session.output
+    mark = {"update": good, "rollback": caution, "blocked": bad}.get(found.action, dim)
+    out.line(mark(found.action), f" ({found.why}): {found.reason}")
+    if found.plan is not None:
+        cost = f"{size(found.plan.size)} in {counted(found.plan.requests, 'request')}, by {found.plan.route}"
+        out.line(f"  costs at most {cost}")
+    if found.freshness is not None and found.freshness.state == "stale":
+        out.note(
+            caution("stale"), f": the {found.freshness.role} metadata expires soon; the publisher must refresh it."
+        )
+    if found.notice is not None:
+        for language, text in sorted(found.notice["text"].items()):
+            out.line(strong(f"notice [{language}] "), text)
+
+
+def _phase(phase: str) -> Piece:
+    return {"idle": good, "safe-mode": bad}.get(phase, caution)(phase)

@@ -6,7 +6,7 @@ import pytest
 from urllib3 import HTTPHeaderDict
 
 from sealcast.errors import TransferError
-from sealcast.fetch.answer import Body, check_body
+from sealcast.fetch.answer import Body, check_body, check_status
 
 
 def body(status: int, *fields: tuple[str, str], start: int = 0, limit: int = 100) -> Body:
@@ -31,3 +31,10 @@ def test_a_part_must_hold_at_least_one_byte() -> None:
     assert code(206, ("Content-Range", "bytes 5-3/100"), start=5) == "BAD_RANGE"
     assert body(206, ("Content-Range", "bytes 5-5/100"), start=5) == Body(5, 1, 100)
     assert body(206, ("Content-Range", "bytes 5-5/*"), start=5) == Body(5, 1, None)
+
+
+def test_a_date_that_has_passed_asks_for_no_pause() -> None:
+    fields = HTTPHeaderDict({"Retry-After": "Wed, 21 Oct 2020 07:28:00 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"})
+    with pytest.raises(TransferError) as caught:
+        check_status(503, fields, "https://h/f")
+    assert caught.value.data["retry_after"] == 0.0

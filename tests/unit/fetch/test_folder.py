@@ -54,6 +54,8 @@ def test_unsafe_paths_are_refused_before_the_disk_is_touched(site: Path) -> None
 
 def test_size_and_start_are_bounded(site: Path) -> None:
     assert refused(site, "objects/f.bin", limit=len(DATA) - 1).code == "TOO_LARGE"
+    with pytest.raises(TransferError):  # before the first piece, although that one would still fit
+        next(open_source(site).stream("objects/f.bin", limit=len(DATA) - 1))
     assert refused(site, "objects/f.bin", start=len(DATA) + 1, limit=10**9).code == "BAD_RANGE"
     assert refused(site, "objects/f.bin", start=-1).code == "BAD_RANGE"
 

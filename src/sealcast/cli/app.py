@@ -56,11 +56,48 @@ CLIENT = LazyGroup(
     help="The client, on a device: check, install, start, go back.",
 )
 
-KEYS: Mapping[str, Entry] = {"key": Entry(f"{_HERE}.app:KEY", "Signing keys: make, list, show, change the passphrase.")}
+RELEASE = LazyGroup(
+    "release",
+    {
+        "Commands": {
+            "add": Entry(f"{_HERE}.release:add", "Add a release from a folder or an archive."),
+            "list": Entry(f"{_HERE}.release:list_releases", "List the releases, the newest version first."),
+            "show": Entry(f"{_HERE}.release:show", "Show one release: its builds, and the channels that offer it."),
+            "diff": Entry(f"{_HERE}.release:diff", "Show which files differ between two releases."),
+            "remove": Entry(f"{_HERE}.release:remove", "Forget a release that is live nowhere."),
+        }
+    },
+    help="Releases: immutable versions of an app.",
+)
+CHANNEL = LazyGroup(
+    "channel",
+    {
+        "Commands": {
+            "list": Entry(f"{_HERE}.channel:list_channels", "List the channels and what they offer."),
+            "show": Entry(f"{_HERE}.channel:show", "Show one channel: its releases, what they cost, what is recalled."),
+            "promote": Entry(f"{_HERE}.channel:promote", "Make a release of one channel the stable one of another."),
+        }
+    },
+    help="Channels: moving pointers to releases.",
+)
+
+PUBLISHER: Mapping[str, Entry] = {
+    "init": Entry(f"{_HERE}.workspace:init", "Make a workspace: configuration, keys, first signed metadata."),
+    "release": Entry(f"{_HERE}.app:RELEASE", "Add, list, show, compare and forget releases."),
+    "channel": Entry(f"{_HERE}.app:CHANNEL", "List, show and promote: what channels point to."),
+    "build": Entry(f"{_HERE}.publishing:build", "Write the site as a folder, and verify every byte of it."),
+    "publish": Entry(f"{_HERE}.publishing:publish", "Bring a destination up to the workspace, in one switch."),
+    "refresh": Entry(f"{_HERE}.workspace:refresh", "Sign again what is due."),
+    "status": Entry(f"{_HERE}.workspace:status", "Show what is live, and which signatures are due."),
+}
+KEYS: Mapping[str, Entry] = {"key": Entry(f"{_HERE}.app:KEY", "Make, list and show signing keys; change a passphrase.")}
 DEVICE: Mapping[str, Entry] = {
     "client": Entry(f"{_HERE}.app:CLIENT", "Check, install, start and go back, on a device."),
 }
-OTHER: Mapping[str, Entry] = {
+ANYBODY: Mapping[str, Entry] = {
+    "verify": Entry(f"{_HERE}.publishing:verify", "Walk a whole site as an auditor, trusting only a root."),
+    "serve": Entry(f"{_HERE}.serve:serve", "Serve a site on this machine, for development."),
+    "tuf": Entry(f"{_HERE}.tuf_client:tuf", "A generic TUF client, for any TUF repository."),
     "completion": Entry(f"{_HERE}.completion:completion", "Print the completion script for a shell."),
 }
 
@@ -95,7 +132,7 @@ def _enter(context: click.Context, directory: Path, no_color: bool) -> None:
 
 ROOT = _Root(
     PROGRAM,
-    {"Signing keys": KEYS, "Client": DEVICE, "Everything else": OTHER},
+    {"Publisher": PUBLISHER, "Key holder": KEYS, "Device": DEVICE, "Anybody": ANYBODY},
     callback=_enter,
     context_settings={"help_option_names": ["-h", "--help"]},
     subcommand_metavar="COMMAND …",

@@ -117,6 +117,13 @@ class Output:
         for label, value in found:
             self.line(dim(label), " " * (width - _columns(label) + 2), value)
 
+    def next(self, *words: str) -> None:
+        """Say which command comes next, fit to be pasted into a shell."""
+        import shlex
+
+        self.line()
+        self.line("Next: ", name(shlex.join(words)))
+
     def document(self, value: object) -> None:
         """Print the one document of ``--json``; without it, nothing. In ASCII, so that no encoding can harm it."""
         if not self.json:

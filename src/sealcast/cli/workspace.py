@@ -1,0 +1,202 @@
+"""``sealcast init``, ``status`` and ``refresh``: a workspace, and the signatures that it needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import ConfigError
+from . import words
+from .channel import candidate, label, stable
+from .command import command, dry_run_option
+from .opened import next_publish, next_step, open_to_read, open_to_sign, signing_options
+from .output import Piece, bad, caution, dim, good, name, strong
+from .secrets import passphrases
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..publisher import RoleStatus
+    from ..signing import Secrets
+
+
+class _OnePassphrase:
+    """One passphrase for all keys of a lone maintainer, asked for once; a key's own variable still counts."""
+
+    def __init__(self, secrets: Secrets, environment: Mapping[str, str]) -> None:
+        self._secrets = secrets
+        self._environment = environment
+        self._shared: bytes | None = None
+
+    def passphrase(self, name: str, *, confirm: bool = False) -> bytes:
+        """Return the passphrase of the key ``name``. Raises as `sealcast.signing.Secrets` does."""
+        from ..signing import variable_of
+
+        if self._environment.get(variable_of(name)):
+            return self._secrets.passphrase(name)
+        if self._shared is None:
+            self._shared = self._secrets.passphrase("all keys", confirm=confirm)
+        return self._shared
+
+
+@command(
+    example="""
+    sealcast init updates --app demo --solo
+    sealcast init updates --app demo --channel stable --channel beta --solo
+    SEALCAST_PASSPHRASE=… sealcast init updates --app demo --solo --json
+    """,
+    exits=(3, 5),
+)
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--app", required=True, metavar="NAME", help="The app that is updated.")
+@click.option(
+    "--channel", "channels", metavar="NAME", multiple=True, help="A channel; the first is the default.  [stable]"
+)
+@click.option("--solo", is_flag=True, help="Make one set of keys, for one person: root, channel, halt and online.")
+@click.option("--no-passphrase", is_flag=True, help="Do not encrypt the keys: whoever gets the folder can sign.")
+@click.option(
+    "--passphrase-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take the passphrase of the keys from the first line of FILE.",
+)
+def init(
+    session: Session,
+    folder: Path,
+    app: str,
+    channels: Sequence[str],
+    solo: bool,
+    no_passphrase: bool,
+    passphrase_file: Path | None,
+) -> object:
+    """Make a workspace: configuration, keys, first signed metadata.
+
+    A workspace is the publisher's folder. It is made aside and moved into place whole. DIR must be missing or empty.
+    """
+    from ..publisher import Repository
+
+    if not solo:
+        raise ConfigError(
+            "SOLO_ONLY",
+            "This version makes workspaces for a lone maintainer only.",
+            hint="Say --solo: it makes four keys, kept in DIR/keys.",
+        )
+    created = Repository.create_solo(
+        folder,
+        app=app,
+        channels=channels or ("stable",),
+        secrets=_OnePassphrase(passphrases(session, passphrase_file), session.environment),
+        encrypted=not no_passphrase,
+        clock=session.clock,
+    )
+    root = folder / "metadata" / "1.root.json"
+    out = session.output
+    out.line(good("Made"), " the workspace ", name(folder), " for the app ", strong(app), ".")
+    out.fields(
+        [
+            ("channels", ", ".join(created.workspace.config.app(app)[1].channels)),
+            ("keys", name(folder / "keys")),
+            ("", dim(f"{'in clear' if no_passphrase else 'encrypted'}; keep a copy in another place")),
+            ("root", name(root)),
+            ("", dim("what an app must carry to trust this repository; it is public")),
+        ]
+    )
+    out.note(
+        caution("note"),
+        ": one set of keys on one machine is worth as much as that machine: whoever takes it over can sign anything.",
+    )
+    out.next("sealcast", "-C", str(folder), "release", "add", "PATH", "--version", "1.0.0")
+    return {"workspace": folder, "app": app, "channels": created.workspace.config.app(app)[1].channels, "root": root}
+
+
+@command(example="sealcast status", exits=(3,))
+def status(session: Session) -> object:
+    """Show what is live, and which signatures are due.
+
+    Every role is listed with its version, when it expires and who signs it. A role that is due should be signed again;
+    an expired one is refused by clients.
+    """
+    repository = open_to_read(session)
+    now, out = session.clock(), session.output
+    roles = repository.status()
+    documents = [document for app in repository.workspace.config.apps for document in repository.channels(app)]
+    out.line("Workspace ", name(repository.workspace.folder))
+    out.line()
+    out.table(
+        ("channel", "stable", "candidate"), [(strong(label(one)), stable(one), candidate(one)) for one in documents]
+    )
+    out.line()
+    out.table(
+        ("role", "version", "expires", "state", "signed by"),
+        [
+            (
+                strong(role.role),
+                str(role.version),
+                words.relative(role.expires, now),
+                _state(role, now),
+                _signers(role),
+            )
+            for role in roles
+        ],
+        right=[1],
+    )
+    due = [role.role for role in roles if role.is_due(now)]
+    if due:
+        next_step(session, "refresh")
+    return {
+        "workspace": repository.workspace.folder,
+        "channels": [
+            {"app": one.app, "channel": one.channel, "stable": stable(one), "candidate": candidate(one)}
+            for one in documents
+        ],
+        "roles": [
+            {**dataclasses.asdict(role), "due_now": role.is_due(now), "expired": role.is_expired(now)} for role in roles
+        ],
+        "due": due,
+    }
+
+
+def _signers(role: RoleStatus) -> str:
+    holders = ", ".join(role.holders)
+    return holders if role.threshold == len(role.holders) else f"{role.threshold} of {holders}"
+
+
+def _state(role: RoleStatus, now: datetime) -> Piece:
+    if role.is_expired(now):
+        return bad("expired")
+    return caution("due") if role.is_due(now) else good("good")
+
+
+@command(
+    example="""
+    sealcast refresh
+    sealcast refresh --dry-run --json
+    sealcast refresh --passphrase-file /run/secrets/online && sealcast publish --yes
+    """,
+    exits=(3, 5),
+)
+@signing_options
+@dry_run_option
+def refresh(session: Session, signers: Sequence[str], passphrase_file: Path | None, dry_run: bool) -> object:
+    """Sign again what is due.
+
+    Safe to run from a scheduler: what is not due is left alone. Publish afterwards, since readers see only what is
+    published.
+    """
+    repository = open_to_sign(session, signers, passphrase_file)
+    done = repository.refresh(dry_run=dry_run)
+    out = session.output
+    if done.signed:
+        verb = "Would sign" if dry_run else "Signed"
+        out.line(good(verb), " again: ", ", ".join(done.signed), ".")
+    elif not done.elsewhere:
+        out.line("Nothing is due.")
+    for role in done.elsewhere:
+        out.note(caution("note"), f": {role} is due, and its signers are not on this machine.")
+    if done.signed and not dry_run:
+        next_publish(session, repository)
+    return {"signed": done.signed, "elsewhere": done.elsewhere, "dry_run": dry_run}

@@ -23,7 +23,8 @@ from sealcast.fetch.wire import told
 from tests.authority import Authority
 from tests.servers import Behaviour, Exchange, Server, answer, raw, stalled
 
-LIMITS = Limits(connect_seconds=0.4, gap_seconds=0.2, total_seconds=0.5, speed_seconds=0.4, backoff_seconds=0.001)
+LIMITS = Limits(backoff_seconds=0.001)
+HASTY = Limits(gap_seconds=0.3, total_seconds=0.6, backoff_seconds=0.001)
 
 
 def options(
@@ -78,10 +79,10 @@ def test_a_certificate_for_another_name_or_out_of_date_is_refused(tmp_path: Path
 
 def test_a_client_proves_itself_where_the_host_asks(tmp_path: Path, authority: Authority) -> None:
     (tmp_path / "f").write_bytes(b"fine")
-    pem = authority.issue("device-7", passphrase=b"open")
+    pem = authority.issue("device-7", passphrase=b"sesame-7")
     with Server(tmp_path, tls=authority.server_context(clients=True)) as server:
-        own = ClientCertificate(pem, passphrase="open")
-        assert "open" not in repr(own)
+        own = ClientCertificate(pem, passphrase="sesame-7")
+        assert "sesame-7" not in repr(own)
         assert HttpSource(server.url, options(ca_bundle=authority.bundle, client_certificate=own)).read("f", limit=4)
         error = refused(HttpSource(server.url, options(ca_bundle=authority.bundle)))
         assert error.code == "TLS_FAILED"
@@ -91,7 +92,7 @@ def test_a_client_proves_itself_where_the_host_asks(tmp_path: Path, authority: A
 def test_files_that_are_no_certificates_are_refused(tmp_path: Path, authority: Authority) -> None:
     junk = tmp_path / "junk.pem"
     junk.write_bytes(b"junk")
-    locked = authority.issue("device-7", passphrase=b"open")
+    locked = authority.issue("device-7", passphrase=b"sesame-7")
 
     def code(**given: Path | ClientCertificate) -> str:
         with pytest.raises(ConfigError) as caught:
@@ -283,7 +284,8 @@ def test_a_proxy_may_itself_be_reached_by_tls(tmp_path: Path, authority: Authori
 def test_what_a_proxy_does_wrong_is_told(behaviour: Behaviour, code: str, word: str) -> None:
     with Server() as proxy:
         proxy.script("updates.example:443", behaviour)
-        error = refused(HttpSource("https://updates.example", options(proxy=proxy.url)))
+        hasty = options(proxy=proxy.url, limits=HASTY if code == "TOO_SLOW" else LIMITS)
+        error = refused(HttpSource("https://updates.example", hasty))
     assert error.code == code
     assert word in error.what
 
@@ -402,7 +404,7 @@ LINES = st.lists(
 @given(LINES)
 def test_any_answer_is_taken_or_refused_in_our_words(fuzzed: Server, lines: list[bytes]) -> None:
     fuzzed.script("/f", raw(b"\r\n".join(lines), close=True))
-    source = HttpSource(fuzzed.url, options(limits=Limits(tries=1, gap_seconds=2.0)))
+    source = HttpSource(fuzzed.url, options(limits=Limits(tries=1, gap_seconds=10.0)))
     for start in (0, 2):
         data = b""
         # Anything but a TransferError fails the test.

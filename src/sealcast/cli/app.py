@@ -30,10 +30,10 @@ KEY = LazyGroup(
     "key",
     {
         "Commands": {
-            "new": Entry(f"{_HERE}.keys:new", "Make a signing key: a private file and a public record."),
+            "new": Entry(f"{_HERE}.keys:new", "Make a signing key and its public record."),
             "list": Entry(f"{_HERE}.keys:list_keys", "List the signing keys in a folder."),
-            "show": Entry(f"{_HERE}.keys:show", "Show a public key record."),
-            "passwd": Entry(f"{_HERE}.keys:passwd", "Change the passphrase of a private key."),
+            "show": Entry(f"{_HERE}.keys:show", "Show one signing key: its id, type and holder."),
+            "passwd": Entry(f"{_HERE}.keys:passwd", "Change the passphrase of a signing key."),
         }
     },
     help="Signing keys: what signs metadata.",

@@ -51,16 +51,10 @@ def open_to_sign(session: Session, signers: Sequence[str], passphrase_file: Path
     return Repository.open(
         session.directory,
         secrets=passphrases(session, passphrase_file),
-        signers=[_from_here(uri) for uri in signers],
+        signers=signers,
         clock=session.clock,
         progress=session.output.progress,
     )
-
-
-def _from_here(uri: str) -> str:
-    """Return a signer's URI with its file as seen from here: on a command line, paths start where one stands."""
-    scheme, _, rest = uri.partition(":")
-    return f"file:{Path(rest).absolute()}" if scheme == "file" and rest else uri
 
 
 def next_step(session: Session, *words: str) -> None:

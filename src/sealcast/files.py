@@ -10,10 +10,11 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -32,7 +33,7 @@ HAS_DIRECTORY_HANDLES = os.open in os.supports_dir_fd and os.mkdir in os.support
 
 def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace the file at ``path`` with ``data`` in one durable step. Raises ``OSError``."""
-    temporary = _write_temporary(path, data, mode)
+    temporary = _write_temporary(path, (data,), mode)
     try:
         os.replace(temporary, path)
     except BaseException:
@@ -48,16 +49,53 @@ def create_durably(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
     """
     if path.exists():
         return False
-    temporary = _write_temporary(path, data, mode)
+    return _put_in_place(_write_temporary(path, (data,), mode), path)
+
+
+def copy_durably(source: Path, path: Path, *, mode: int = 0o644) -> bool:
+    """Copy ``source``, of any size, to ``path`` unless a file is there; tell whether it was copied.
+
+    As `create_durably` for what does not fit into memory. Raises ``OSError``.
+    """
+    if path.exists():
+        return False
+    with source.open("rb") as file:
+        return _put_in_place(_write_temporary(path, iter(lambda: file.read(CHUNK), b""), mode), path)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory, with those above it that are missing, and bring their names to the disk. Raises ``OSError``."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    path.mkdir(mode=0o755, exist_ok=True)
+    sync_directory(path.parent)
+
+
+def _write_temporary(path: Path, chunks: Iterable[bytes], mode: int) -> Path:
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            sync_file(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _put_in_place(temporary: Path, path: Path) -> bool:
+    """Give a finished file its name unless the name is taken; tell whether it was given."""
     try:
         os.link(temporary, path)  # unlike a rename, a link never replaces
     except FileExistsError:
         return False
     except OSError:
         # A file system without hard links (FAT, some network mounts): exclusive creation is what is left.
-        try:
-            _create_in_place(path, data, mode)
-        except FileExistsError:
+        if not _copy_exclusively(temporary, path):
             return False
     finally:
         temporary.unlink(missing_ok=True)
@@ -65,23 +103,20 @@ def create_durably(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
     return True
 
 
-def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
-    _create_in_place(temporary, data, mode)
-    return temporary
-
-
-def _create_in_place(path: Path, data: bytes, mode: int) -> None:
-    """Write a file that is not there yet, or leave none. Raises ``OSError``."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, mode)
+def _copy_exclusively(source: Path, path: Path) -> bool:
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            sync_file(file.fileno())
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, source.stat().st_mode & 0o777)
+    except FileExistsError:
+        return False
+    try:
+        with source.open("rb") as file, os.fdopen(handle, "wb") as copy:
+            shutil.copyfileobj(file, copy, CHUNK)
+            copy.flush()
+            sync_file(copy.fileno())
     except BaseException:
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # half a file under the final name would be taken for the whole
         raise
+    return True
 
 
 def sync_file(handle: int) -> None:
@@ -183,9 +218,10 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._by_handle = HAS_DIRECTORY_HANDLES
         self._handles: dict[str, int] = {}
         self._made: set[str] = {""}
-        if HAS_DIRECTORY_HANDLES:
+        if self._by_handle:
             self._handles[""] = os.open(root, os.O_RDONLY | os.O_DIRECTORY | _NOFOLLOW | _CLOEXEC)
 
     def __enter__(self) -> Self:
@@ -229,9 +265,11 @@ class Tree:
         """Return the handle of the directory at ``path``, made when missing; None where there are no handles."""
         if path in self._handles:
             return self._handles[path]
-        if not self._handles:
+        if not self._by_handle:
             self._check_directory(path)
             return None
+        if not self._handles:
+            raise ValueError("the tree is closed")
         parent, _, name = path.rpartition("/")
         above = self._directory(parent)
         with contextlib.suppress(FileExistsError):
@@ -248,13 +286,13 @@ class Tree:
         parts = path.split("/") if path else []
         for depth in range(1, len(parts) + 1):
             directory = "/".join(parts[:depth])
-            if directory in self._made:
-                continue
-            with contextlib.suppress(FileExistsError):
-                (self._root / directory).mkdir(mode=0o755)
-            if not stat.S_ISDIR((self._root / directory).lstat().st_mode):
+            if directory not in self._made:
+                with contextlib.suppress(FileExistsError):
+                    (self._root / directory).mkdir(mode=0o755)
+                self._made.add(directory)
+            found = (self._root / directory).lstat()
+            if not stat.S_ISDIR(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
                 raise self._unsafe(path)
-            self._made.add(directory)
 
     @staticmethod
     def _unsafe(path: str) -> InstallError:
@@ -265,6 +303,9 @@ class Tree:
             path=path[:200],
         )
 
+
+_JUNCTION = 0xA0000003
+"""The tag of a Windows directory that leads elsewhere, unlike a link without any privilege (MOUNT_POINT)."""
 
 _MAX_HANDLES = 200
 """Directory handles held at once; a default limit of 256 files (macOS) leaves room for the rest."""

@@ -19,7 +19,7 @@ from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 from .errors import ObjectError, SealcastError, VerificationError
 from .fetch import Source
 from .model import Build, read_manifest
-from .model.roles import RESERVED_CHANNEL, published_path, role_name
+from .model.roles import RESERVED_CHANNEL, content_listed, published_path, role_name
 from .packs import OBJECT_LIMIT, read_single
 from .values import Content, Progress, content_of, format_time, no_progress, object_path
 from .verify import View
@@ -75,6 +75,7 @@ def audit(
     walk = _Walk(source, View(source, root=root, folder=folder), now)
     for role in ("root", "targets", "snapshot", "timestamp"):
         walk.take_role(role, getattr(walk.view, role))
+    walk.take_targets("targets", walk.view.targets)
     for app in walk.view.apps:
         walk.take_app(app)
     walk.check_files(deep, progress)
@@ -129,11 +130,16 @@ class _Walk:
                 self._take_delegated(app, channel)
                 self._take_channel(app, channel)
 
-    def _take_delegated(self, app: str, channel: str) -> None:
-        role = self.view.role(app, channel)
-        self.take_role(role_name(app, channel), role)
+    def take_targets(self, name: str, role: Targets) -> None:
+        """Note every target file that a role signs."""
         for entry in role.targets.values():
-            self.files[published_path(entry)] = Content(entry.hashes["sha256"], entry.length)
+            with self._noting(name):
+                self.files[published_path(entry)] = content_listed(entry)
+
+    def _take_delegated(self, app: str, channel: str) -> None:
+        name, role = role_name(app, channel), self.view.role(app, channel)
+        self.take_role(name, role)
+        self.take_targets(name, role)
 
     def _take_channel(self, app: str, channel: str) -> None:
         for release in self.view.channel(app, channel).releases:
@@ -182,6 +188,6 @@ class _Walk:
                     return None
         except SealcastError as error:
             return Finding(error.code, path, error.what)
-        if deep and (digest.hexdigest(), size) != content:
+        if (digest.hexdigest(), size) != content:  # also when a file that should have bytes has none
             return Finding("HASH_MISMATCH", path, f"{path} is not what its name says.")
         return None

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
 from .errors import ConfigError
+from .files import read_bounded
 
 FILE_NAME = "sealcast.toml"
 _LIMIT = 1024 * 1024
+_PLACE = re.compile(r" - at `(?:key` in `)?\$\.?([^`]*)`")
+_NAMED = re.compile(r"unknown field `([^`]+)`|'([^']*)' - at `key` in ")
 
 Days = Annotated[int, msgspec.Meta(ge=1, le=3650)]
+Archive = Literal["tar.zst", "zip", "none"]
+Effort = Literal["fast", "normal", "best"]
+Kind = Literal["root", "targets", "channel", "halt", "snapshot", "timestamp"]
 
 
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,8 +30,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     channels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     keep: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     deltas: Annotated[int, msgspec.Meta(ge=0, le=32)] = 3
-    archive: Literal["tar.zst", "zip", "none"] = "tar.zst"
-    effort: Literal["fast", "normal", "best"] = "normal"
+    archive: Archive = "tar.zst"
+    effort: Effort = "normal"
 
 
 class PublishConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +46,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     apps: dict[str, AppConfig]
     signers: dict[str, str] = {}
-    lifetimes: dict[Literal["root", "targets", "channel", "halt", "snapshot", "timestamp"], Days] = {}
+    lifetimes: dict[Kind, Days] = {}
     publish: PublishConfig = PublishConfig()
 
     def app(self, name: str | None) -> tuple[str, AppConfig]:
@@ -72,22 +79,24 @@ def read_config(path: Path) -> Config:
 
     Raises ``ConfigError`` (BAD_CONFIG) with line, column and what was expected.
     """
+    data = b""
     try:
-        data = path.read_bytes()[: _LIMIT + 1]
-        text = data.decode("utf-8")
+        data = read_bounded(path, _LIMIT, lambda: _broken(path, "it is larger than 1 MiB"))
+        text = data.decode("utf-8-sig")  # some editors on Windows start a file with a byte order mark
+        raw = tomllib.loads(text)
     except OSError as error:
         raise _broken(path, f"it cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise _broken(path, f"line {line} is not UTF-8 text") from error
-    if len(data) > _LIMIT:
-        raise _broken(path, "it is larger than 1 MiB")
-    try:
-        return msgspec.convert(tomllib.loads(text), Config)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise _broken(path, "it nests too deep") from error
+    except ValueError as error:  # also an integer of thousands of digits, which tomllib leaves to Python
         raise _broken(path, _lower_first(str(error))) from error
+    try:
+        return msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        raise _broken(path, _located(str(error), text)) from error
+        raise _broken(path, _located(str(error), raw, text)) from error
 
 
 def _broken(path: Path, why: str) -> ConfigError:
@@ -99,16 +108,40 @@ def _broken(path: Path, why: str) -> ConfigError:
     )
 
 
-def _located(message: str, text: str) -> str:
-    """Return msgspec's ``message`` with the line and column of the key that it names, where it can be found."""
-    key = re.search(r"unknown field `([^`]+)`", message)
-    path = re.search(r" - at `(?:key in )?\$\.?([^`]*)`", message)
-    name = key[1] if key else re.sub(r"\[[^]]*\]", "", path[1]).rpartition(".")[2] if path else ""
-    for number, line in enumerate(text.splitlines(), 1):
-        found = re.search(rf"(?<![\w-])[\"']?{re.escape(name)}[\"']?\s*(=|\])", line) if name else None
-        if found:
-            return f"line {number}, column {found.start() + 1}: {_lower_first(message)}"
-    return _lower_first(message)
+def _located(message: str, raw: Mapping[str, Any], text: str) -> str:
+    """Return msgspec's ``message`` with the line and column of the key that it is about, where it can be found."""
+    # msgspec writes [...] for the name of an app: which one it is, is found by asking about each alone.
+    app = next((app for app in raw["apps"] if _fails(raw, app)), "") if "`$.apps[" in message else ""
+    name = _key_in(message, app)
+    message = _lower_first(message.replace("$.apps[...]", f"apps.{app}").replace("`$.", "`").replace(" - at ", " at "))
+    if "enum value" in message:
+        message += f", expected {' or '.join(get_args({'archive': Archive, 'effort': Effort}.get(name, Kind)))}"
+    lines = text.splitlines()
+    header = re.compile(rf"\s*\[\s*apps\s*\.\s*[\"']?{re.escape(app)}[\"']?\s*\]")
+    start = next((number for number, line in enumerate(lines) if app and header.match(line)), 0)
+    key = re.compile(rf"(?<![\w-])[\"']?{re.escape(name)}[\"']?\s*(=|\])")
+    for number, line in enumerate(lines[start:], start + 1):
+        if name and (found := key.search(line)):
+            return f"line {number}, column {found.start() + 1}: {message}"
+    return message
+
+
+def _key_in(message: str, app: str) -> str:
+    """Return the key that a message of msgspec is about; for a key that is missing, the app that lacks it."""
+    if "missing required field" in message:
+        return app
+    if named := _NAMED.search(message):
+        return named[1] or named[2]
+    place = _PLACE.search(message)
+    return re.sub(r"\[[^]]*\]", "", place[1]).rpartition(".")[2] if place else ""
+
+
+def _fails(raw: Mapping[str, Any], app: str) -> bool:
+    try:
+        msgspec.convert(raw["apps"][app], AppConfig)
+    except msgspec.ValidationError:
+        return True
+    return False
 
 
 def _lower_first(text: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from tuf.api import exceptions as tuf_errors
-from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
@@ -31,8 +31,8 @@ from .model import (
 )
 from .model.channel import CHANNEL_LIMIT
 from .model.keys import check_keys, check_thresholds
-from .model.roles import EXTENSION, RESERVED_CHANNEL, published_path, role_name, role_prefix
-from .values import Content, content_of, parse_time
+from .model.roles import EXTENSION, RESERVED_CHANNEL, content_listed, published_path, role_name, role_prefix
+from .values import content_of, parse_time
 
 LIMITS = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
 """Bytes that each metadata file may have: python-tuf's own limits, so that other clients can read the site too."""
@@ -58,6 +58,8 @@ def check_metadata(data: bytes, role: str, *, ids: bool = True) -> None:
     elif isinstance(delegations := signed.get("delegations"), dict):
         roles = delegations.get("roles", [])
         _check_delegator(delegations, dict(enumerate(roles)) if isinstance(roles, list) else None, what, ids)
+        if "succinct_roles" in delegations:  # one role object that stands for many
+            check_thresholds([delegations["succinct_roles"]], what=what)
 
 
 def _check_delegator(holder: dict[str, Any], roles: object, what: str, ids: bool) -> None:
@@ -80,6 +82,12 @@ class _SiteFetcher(FetcherInterface):
         self.refusal = None
         try:
             data = self._source.read(url, limit=LIMITS.get(self.role, LIMITS["targets"]))
+            if data.lstrip()[:1] == b"<":
+                raise VerificationError(
+                    "NOT_A_REPOSITORY",
+                    f"The host answers with a web page where the {self.role} metadata should be.",
+                    hint="Check the address; in a public network, log in first.",
+                )
             check_metadata(data, self.role)
         except TransferError as error:
             if error.code == "NOT_FOUND":
@@ -128,8 +136,8 @@ class View:
             self._refuse(error)
         self.root = self._load("root", Root)
         self.timestamp = self._load("timestamp", Timestamp)
-        self.snapshot = self._load("snapshot", Snapshot)
-        self.targets = self._load("targets", Targets)
+        self.snapshot = self._load("snapshot", Snapshot, self.timestamp.snapshot_meta)
+        self.targets = self._load("targets", Targets, self.snapshot.meta["targets.json"])
 
     @property
     def issued(self) -> datetime:
@@ -196,17 +204,14 @@ class View:
             self._updater.get_targetinfo(f"{prefix}/-")
         except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
             self._refuse(error)
-        role = self._load(name, Targets)
-        if role.version != self.snapshot.meta[f"{name}.json"].version:
-            raise VerificationError("INCONSISTENT", f"The role {name} is not the one that the snapshot lists.")
-        return role
+        return self._load(name, Targets, self.snapshot.meta[f"{name}.json"])
 
     def read_target(self, entry: TargetFile) -> bytes:
         """Return the bytes of a small target, from the folder of documents or the source.
 
-        Raises ``VerificationError`` (HASH_MISMATCH, TOO_LARGE) or ``TransferError``.
+        Raises ``VerificationError`` (BAD_METADATA, HASH_MISMATCH, TOO_LARGE) or ``TransferError``.
         """
-        wanted = Content(entry.hashes.get("sha256", ""), entry.length)
+        wanted = content_listed(entry)
         if wanted.size > CHANNEL_LIMIT:
             raise VerificationError("TOO_LARGE", f"{entry.path} is listed with {wanted.size} bytes, too many to read.")
         kept = self._documents / wanted.sha256
@@ -240,11 +245,18 @@ class View:
             raise VerificationError("UNKNOWN_CHANNEL", f"The role {role_name(app, channel)} signs no {name}.")
         return self.read_target(entry)
 
-    def _load(self, role: str, kind: type[T]) -> T:
-        """Return what python-tuf verified and stored for ``role``."""
-        metadata: Metadata[T] = Metadata.from_file(str(self._metadata / f"{role}.json"))
+    def _load(self, role: str, kind: type[T], listed: MetaFile | None = None) -> T:
+        """Return what python-tuf verified and stored for ``role``; it must be what the role above has ``listed``."""
+        data = (self._metadata / f"{role}.json").read_bytes()
+        metadata: Metadata[T] = Metadata.from_bytes(data)
         if not isinstance(metadata.signed, kind):
             raise VerificationError("BAD_METADATA", f"The {role} metadata is of another role.")
+        try:
+            if listed is not None:
+                listed.verify_length_and_hashes(data)
+        except tuf_errors.LengthOrHashMismatchError as error:
+            # One version number for two files; or another process is at work in the same folder.
+            raise VerificationError("INCONSISTENT", f"The {role} metadata is not what is listed for it.") from error
         return metadata.signed
 
     def _refuse(self, error: tuf_errors.RepositoryError | tuf_errors.DownloadError) -> NoReturn:
@@ -252,7 +264,9 @@ class View:
         if self._fetcher.refusal is not None and isinstance(error, tuf_errors.DownloadError):
             raise self._fetcher.refusal from error
         code, hint = _reason(error, self._fetcher.role)
-        raise VerificationError(code, f"The {self._fetcher.role or 'root'} metadata: {error}.", hint=hint) from error
+        # python-tuf names the role that is expired; it may be another than the one fetched last.
+        what = str(error) if code == "EXPIRED" else f"The {self._fetcher.role or 'root'} metadata: {error}"
+        raise VerificationError(code, f"{what}.", hint=hint) from error
 
 
 _REASONS: tuple[tuple[type[Exception], str, str], ...] = (

@@ -139,7 +139,7 @@ class _Tour:
     @contextmanager
     def _served(self) -> Iterator[str]:
         """Serve the site on loopback and yield its URL."""
-        words = ["serve", "site", "--port", "0"]
+        words = ["serve", "site", "--port", "0", "--quiet"]
         self._story.command(["sealcast", *words])
         server = subprocess.Popen(
             [sys.executable, "-u", "-m", "sealcast", *words],

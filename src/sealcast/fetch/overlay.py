@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .source import Source
+from .source import Source, bad_range, too_large
 
 
 class Overlay:
@@ -22,9 +22,16 @@ class Overlay:
     def read(self, path: str, *, limit: int) -> bytes:
         """Return the file as it will be."""
         data = self._files.get(path)
-        return data if data is not None else self._source.read(path, limit=limit)
+        if data is None:
+            return self._source.read(path, limit=limit)
+        if len(data) > limit:
+            raise too_large(path, limit)
+        return data
 
     def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
         """Yield the file from byte ``start`` on, as it will be."""
-        data = self._files.get(path)
-        return iter([data[start:]]) if data is not None else self._source.stream(path, limit=limit, start=start)
+        if path not in self._files:
+            return self._source.stream(path, limit=limit, start=start)
+        if start > len(self._files[path]):
+            raise bad_range(path, "ends before the byte that was asked for")
+        return iter([self.read(path, limit=limit)[start:]])

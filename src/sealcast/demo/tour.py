@@ -110,7 +110,7 @@ class _Tour:
     def _start(self, device: str, version: str) -> None:
         said = self._sealcast("client", "run", "--dir", device, "--", *_APP)
         status = json.loads(self._sealcast("client", "status", "--dir", device, "--json", quiet=True))
-        if f"demo app {version}" not in said or not status["active"] or status["active"]["version"] != version:
+        if f"demo app {version}" not in said or status["active"] != version:
             raise _failed(f"release {version} did not start")
         if status["trial"]:
             raise _failed(f"release {version} did not report ready")

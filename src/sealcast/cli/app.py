@@ -95,6 +95,7 @@ DEVICE: Mapping[str, Entry] = {
     "client": Entry(f"{_HERE}.app:CLIENT", "Check, install, start and go back, on a device."),
 }
 ANYBODY: Mapping[str, Entry] = {
+    "demo": Entry(f"{_HERE}.tour:demo", "Ship two releases, watch a device follow, see attacks refused."),
     "verify": Entry(f"{_HERE}.publishing:verify", "Walk a whole site as an auditor, trusting only a root."),
     "serve": Entry(f"{_HERE}.serve:serve", "Serve a site on this machine, for development."),
     "tuf": Entry(f"{_HERE}.tuf_client:tuf", "A generic TUF client, for any TUF repository."),

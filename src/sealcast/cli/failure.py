@@ -64,7 +64,7 @@ def _system(error: OSError, family: type[SealcastError]) -> SealcastError:
 def _unknown(exception: BaseException) -> SealcastError:
     """Return an error that names the place and kind, never the message: it could hold a secret."""
     frames = traceback.extract_tb(exception.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    place = f"{'/'.join(Path(frames[-1].filename).parts[-2:])}:{frames[-1].lineno}" if frames else "an unknown place"
     return SealcastError(
         "INTERNAL",
         f"Sealcast met a case that its authors did not see ({type(exception).__name__} at {place}).",

@@ -2,6 +2,7 @@
 
 from .adding import NewRelease
 from .catalogue import ReleaseRecord
+from .creation import template_folder
 from .differences import Differences
 from .publication import Publication
 from .refresh import Refreshed, RoleStatus
@@ -18,4 +19,5 @@ __all__ = [
     "Repository",
     "RoleStatus",
     "Workspace",
+    "template_folder",
 ]

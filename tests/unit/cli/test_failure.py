@@ -64,6 +64,6 @@ def test_anything_else_is_told_without_its_message(passphrase: str) -> None:
         burst()
     error = as_error(caught.value, on_device=False)
     assert (type(error), error.code, error.exit_status) == (SealcastError, "INTERNAL", 1)
-    assert "KeyError at test_failure.py:" in error.what
+    assert "KeyError at cli/test_failure.py:" in error.what
     assert passphrase not in str(error.as_dict())
     assert "an unknown place" in as_error(KeyError(), on_device=False).what

@@ -77,3 +77,11 @@ def test_every_option_is_explained(leaf: Leaf) -> None:
     for parameter in leaf.command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{leaf.path} {parameter.opts}"
+
+
+def test_a_group_names_its_commands_in_the_order_of_its_help() -> None:
+    context = click.Context(ROOT)
+    names = ROOT.list_commands(context)
+    page = ROOT.get_help(context)
+    places = [page.index(f"\n  {name} ") for name in names]
+    assert places == sorted(places)

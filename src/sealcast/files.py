@@ -13,7 +13,6 @@ import os
 import shutil
 import stat
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
@@ -73,7 +72,7 @@ def make_directory(path: Path) -> None:
 
 
 def _write_temporary(path: Path, chunks: Iterable[bytes], mode: int) -> Path:
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.urandom(16).hex()}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, mode)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -44,9 +44,7 @@ def test_either_copy_is_enough(store: FloorStore, tmp_path: Path, name: str, dam
     assert path.read_bytes() == whole, "the damaged copy is made again"
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), list(itertools.product([None, b"", b"{}"], repeat=2))
-)
+@pytest.mark.parametrize(("first", "second"), list(itertools.product([None, b"", b"{}"], repeat=2)))
 def test_with_both_damaged_nothing_is_believed(
     store: FloorStore, tmp_path: Path, first: bytes | None, second: bytes | None
 ) -> None:

@@ -36,9 +36,7 @@ def test_row_7_and_9_a_staged_release_is_tried_and_its_first_start_counted() -> 
     assert staged.active == TWO
     row, record = next_step(staged, given("new"))
     assert row is Row.TRIAL
-    assert record == Record(
-        active=THREE, last_good=TWO, previous_good=ONE, trial=True, boots=1, nonce="new"
-    )
+    assert record == Record(active=THREE, last_good=TWO, previous_good=ONE, trial=True, boots=1, nonce="new")
 
 
 def test_row_8_a_withdrawn_release_is_not_tried() -> None:

@@ -38,12 +38,13 @@ def kind_of(role: str) -> RoleKind:
     return RoleKind.HALT if role.endswith("-halt") else RoleKind.CHANNEL
 
 
-def due_at(role: str, expires: datetime, issued: datetime | None = None) -> datetime:
+def due_at(
+    role: str, expires: datetime, issued: datetime | None = None, *, lifetime: timedelta | None = None
+) -> datetime:
     """Return when ``role`` should be signed again: when a third of its life is left.
 
-    The timestamp, whose signing time ``issued`` is known, is due a day after it.
+    ``lifetime`` is how long its signatures last where that is not the default. The timestamp, whose signing time
+    ``issued`` is known, is due a day after it at the latest.
     """
-    kind = kind_of(role)
-    if kind is RoleKind.TIMESTAMP and issued is not None:
-        return min(issued + TIMESTAMP_INTERVAL, expires)
-    return expires - LIFETIMES[kind] / 3
+    due = expires - (lifetime or LIFETIMES[kind_of(role)]) / 3
+    return due if issued is None else min(issued + TIMESTAMP_INTERVAL, due)

@@ -9,6 +9,8 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``sealcast`` with the process's arguments, or the given ones; return the exit status."""
-    from .app import run
-
+    try:
+        from .app import run
+    except KeyboardInterrupt:  # before anything is there that could say so
+        return 130
     return run(arguments)

@@ -204,7 +204,7 @@ def _fail(exception: BaseException, arguments: Sequence[str], session: Session) 
     """Print the error and return its exit status."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     session.output.json |= "--json" in own  # also when the arguments could not be parsed
-    error = as_error(exception, on_device="client" in own)
+    error = as_error(exception, on_device=_command_of(own) == "client")
     if session.environment.get(DEBUG_VARIABLE):
         traceback.print_exception(exception)
     try:
@@ -213,3 +213,14 @@ def _fail(exception: BaseException, arguments: Sequence[str], session: Session) 
     except OSError:
         edge.drop_output()  # nowhere to say it: the exit status is all that is left
     return error.exit_status
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """Return the first word that is neither an option nor an option's value."""
+    words = iter(arguments)
+    for word in words:
+        if word == "-C":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""

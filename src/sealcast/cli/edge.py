@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,12 +28,15 @@ def arguments() -> Sequence[str]:
 
 
 def streams() -> tuple[TextIO, TextIO, TextIO]:
-    """Return standard input, output and error, so set that no character can make printing fail."""
+    """Return standard input, output and error, so set that no character can make printing fail.
+
+    One that the process was started without is an empty one.
+    """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-    return sys.stdin, sys.stdout, sys.stderr
+    return sys.stdin or io.StringIO(), sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
 
 
 def drop_output() -> None:
@@ -41,6 +45,6 @@ def drop_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             os.dup2(nowhere, stream.fileno())
-        except (OSError, ValueError):  # a stream without a file, as in tests
+        except (AttributeError, OSError, ValueError):  # no stream, or one without a file
             pass
     os.close(nowhere)

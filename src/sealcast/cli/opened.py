@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from .secrets import passphrases
 from .session import Session
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ def open_to_read(session: Session) -> Repository:
 def open_to_sign(session: Session, signers: Sequence[str], passphrase_file: Path | None) -> Repository:
     """Open the workspace of this run with more signers; their passphrases are asked for when they are needed."""
     from ..publisher import Repository
+    from .secrets import passphrases
 
     return Repository.open(
         session.directory,

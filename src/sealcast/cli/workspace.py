@@ -16,7 +16,6 @@ from .channel import candidate, label, stable
 from .command import command, dry_run_option
 from .opened import next_publish, next_step, open_to_read, open_to_sign, signing_options
 from .output import Piece, bad, caution, dim, good, name, strong
-from .secrets import passphrases
 from .session import Session
 
 if TYPE_CHECKING:
@@ -78,6 +77,7 @@ def init(
     A workspace is the publisher's folder. It is made aside and moved into place whole. DIR must be missing or empty.
     """
     from ..publisher import Repository
+    from .secrets import passphrases
 
     if not solo:
         raise ConfigError(

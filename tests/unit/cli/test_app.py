@@ -118,6 +118,18 @@ def test_every_failure_has_its_status_and_no_traceback(
     assert json.loads(capsys.readouterr().out)["error"]["code"] == code
 
 
+def test_an_interrupt_while_the_program_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "sealcast.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "sealcast.cli.app")
+    monkeypatch.delattr("sealcast.cli.app")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    assert main(["--version"]) == 130
+
+
 def test_an_exit_status_without_an_error(trial: list[object]) -> None:
     trial[0] = click.exceptions.Exit(7)
     assert main(["trial"]) == 7
@@ -165,8 +177,13 @@ def test_a_device_error_is_of_the_device(
 ) -> None:
     monkeypatch.setitem(app.CLIENT._entries, "trial", Entry("sealcast.cli.completion:made", "Try."))
     trial[0] = OSError(errno.ENOSPC, "No space left on device")
-    assert main(["client", "trial"]) == 10
-    assert "the release that worked last" in capsys.readouterr().err.lower()
+    for words in (["client", "trial"], ["--no-color", "-C", ".", "client", "trial"]):
+        assert main(words) == 10
+        assert "the release that worked last" in capsys.readouterr().err.lower()
+    assert main(["-C", "client", "trial"]) == 2  # there is no such folder
+    assert main(["trial", "client"]) == 2
+    assert main(["--no-color", "-C"]) == 2
+    assert main(["trial"]) == 3
 
 
 def test_a_reader_that_leaves_early_is_no_error(trial: list[object], monkeypatch: pytest.MonkeyPatch) -> None:

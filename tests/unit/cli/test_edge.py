@@ -34,3 +34,13 @@ def test_streams_without_a_file_cannot_be_dropped(monkeypatch: pytest.MonkeyPatc
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, io.StringIO())
     edge.drop_output()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="streams are closed the POSIX way")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_process_without_a_stream_runs_as_well(closed: str) -> None:
+    program = f'"{sys.executable}" -m sealcast'
+    command = f"{program} completion fish {closed} && {program} serve /nowhere {closed}"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stdout + result.stderr

@@ -181,9 +181,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(exception, given, session)
 
 
-def _invoke(arguments: list[str], session: Session) -> int:
+def _invoke(arguments: Sequence[str], session: Session) -> int:
     try:
-        with ROOT.make_context(PROGRAM, arguments, obj=session) as context:
+        # A copy: click takes words off the list that it parses.
+        with ROOT.make_context(PROGRAM, [*arguments], obj=session) as context:
             ROOT.invoke(context)
     except click.exceptions.NoArgsIsHelpError as help_page:
         session.output.flush()

@@ -138,7 +138,7 @@ def _tell_report(session: Session, report: Report) -> None:
     sealcast verify site --root updates/metadata/1.root.json --deep --json
     """,
     exits={
-        3: "the root cannot be used",
+        3: "the root cannot be read",
         6: "something is wrong; each finding is printed",
         9: "the site cannot be read",
     },

@@ -76,8 +76,11 @@ def _fill(output: bytearray, decompressor: zstd.ZstdDecompressor, body: memoryvi
         given: memoryview | bytes = body[start : start + CHUNK]
         while True:
             data = decompressor.decompress(given, max_length=CHUNK)
-            output[filled : filled + len(data)] = data
-            filled += len(data)
+            end = filled + len(data)
+            if end > len(output):  # libzstd compares a frame with its stated size at its end only
+                raise bad_pack("a frame holds more than it states")
+            output[filled:end] = data
+            filled = end
             if decompressor.eof or decompressor.needs_input:
                 break
             given = b""

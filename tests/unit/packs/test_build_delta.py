@@ -105,6 +105,13 @@ def test_what_stays_is_input_only_where_it_looks_alike_and_is_small() -> None:
     assert [frame.inputs for frame in header.frames] == [((1, 1),)]
 
 
+def test_inputs_stand_in_the_order_of_the_base() -> None:
+    old = {"a.css": b"a" * 50, "b/x.js": b"b" * 50, "c.js": b"c" * 50, "d.css": b"d" * 50}
+    data = check(old, {"c.js": b"c" * 51})
+    header = DeltaReader(io.BytesIO(data), len(data), [50] * 4)._header
+    assert header.frames[0].inputs == ((0, 4),)
+
+
 def test_a_delta_that_does_not_fit_into_an_object_is_not_made() -> None:
     new = {f"{number}": noise(15 * MIB, seed=number) for number in range(5)}
     assert make_delta(side({}), side(new), base_manifest=MANIFEST, skeleton=SKELETON, level=1) is None

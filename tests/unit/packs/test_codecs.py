@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealcast.errors import ObjectError
+from sealcast.files import CHUNK
 from sealcast.packs import codecs
 from sealcast.packs.zstandard import zstd
 from tests.unit.packs.samples import MIB, frame_of, noise, words
@@ -50,6 +51,16 @@ def test_large_frames_go_through_in_steps() -> None:
             with pytest.raises(ObjectError) as error:
                 codecs.decode("zstd", wrong, length=len(data))
             assert error.value.code == "BAD_PACK"
+
+
+def test_bytes_behind_a_frame_that_ends_with_a_step_are_refused() -> None:
+    data = noise(MIB - 33)
+    body = codecs.encode("zstd", data, level=1)
+    assert len(body) == CHUNK
+    assert codecs.decode("zstd", body, length=len(data)) == data
+    with pytest.raises(ObjectError) as error:
+        codecs.decode("zstd", body + b"x", length=len(data))
+    assert error.value.code == "BAD_PACK"
 
 
 def test_inputs_are_used() -> None:
@@ -129,9 +140,23 @@ def lying_bomb(stated: int) -> bytes:
     return bytes(body)
 
 
-def windowed_bomb() -> bytes:
-    """A frame whose window of 2 GiB every decoder would have to allocate."""
-    return b"\x28\xb5\x2f\xfd" + bytes([0b10000000, (31 - 10) << 3]) + struct.pack("<I", 1000) + b"\x01\x00\x00"
+def windowed(log: int, blocks: int = 16) -> bytes:
+    """A frame that states 2 MiB and a window of 2 to the power of ``log`` bytes (RFC 8878, section 3.1.1).
+
+    It holds as many blocks of 128 KiB of zeros: sixteen are what it states.
+    """
+    last = blocks - 1
+    body = [(128 * 1024 << 3 | 0b010 | (number == last)).to_bytes(3, "little") + b"\0" for number in range(blocks)]
+    start = b"\x28\xb5\x2f\xfd" + bytes([0b10000000, (log - 10) << 3]) + struct.pack("<I", 2 * MIB)
+    return start + b"".join(body)
+
+
+def test_a_window_above_the_limit_is_refused() -> None:
+    assert codecs.decode("zstd", windowed(27), length=2 * MIB) == bytes(2 * MIB)
+    for log in (28, 31, 41):
+        with pytest.raises(ObjectError) as error:
+            codecs.decode("zstd", windowed(log), length=2 * MIB)
+        assert error.value.code == "BAD_PACK"
 
 
 @pytest.mark.parametrize(
@@ -140,16 +165,17 @@ def windowed_bomb() -> bytes:
         (codecs.encode("zstd", bytes(64 * MIB), level=1), 1000),
         (lying_bomb(1000), 1000),
         (lying_bomb(128 * 1024), 128 * 1024),
-        (windowed_bomb(), 1000),
+        (lying_bomb(2 * MIB), 2 * MIB),
+        (windowed(20, blocks=512), 2 * MIB),
     ],
-    ids=["honest", "lying", "lying by a block", "window"],
+    ids=["honest", "lying", "lying by a block", "lying beyond a step", "lying beyond its window"],
 )
 def test_a_decompression_bomb_stays_small(body: bytes, length: int) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(ObjectError) as error:
             codecs.decode("zstd", body, length=length)
-        assert tracemalloc.get_traced_memory()[1] < MIB
+        assert tracemalloc.get_traced_memory()[1] < length + 4 * MIB
     finally:
         tracemalloc.stop()
     assert error.value.code == "BAD_PACK"

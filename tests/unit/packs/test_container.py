@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tracemalloc
 
@@ -49,6 +50,20 @@ def test_a_file_that_ends_before_its_stated_size_is_refused() -> None:
     for end in (3, 12, 20):
         with pytest.raises(ObjectError) as error:
             PackReader(open_object(GOOD[:end])[0], len(GOOD))
+        assert error.value.code == "BAD_PACK"
+
+
+def test_nothing_is_read_beyond_the_object() -> None:
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert 0 <= size <= len(GOOD) - self.tell()
+            return super().read(size)
+
+    for stored in (len(GOOD) - 15, 2**31, 2**32 - 1):
+        data = object_with(HEADER, BODY, stored=stored)
+        with pytest.raises(ObjectError) as error:
+            PackReader(Watched(data + bytes(1000)), len(data))
         assert error.value.code == "BAD_PACK"
 
 

@@ -36,16 +36,10 @@ class Held:
         """What the folder holds. Raises as `manifest_bytes` does."""
         return read_manifest(self.manifest_bytes)
 
-    def path(self, sha256: str) -> Path | None:
-        """Return a file that has this content, or None."""
-        paths = self.manifest.paths.get(sha256)
-        return self.folder / FILES / paths[0] if paths else None
-
     def read(self, content: int, offset: int, length: int) -> bytes:
         """Return ``length`` bytes at ``offset`` of the content of this number, fewer where the file has not as many."""
-        path = self.path(self.manifest.contents[content].sha256)
-        if path is None:
-            raise AssertionError("a manifest has paths for its contents")
+        paths = self.manifest.paths[self.manifest.contents[content].sha256]
+        path = self.folder / FILES / paths[0]
         try:
             with path.open("rb") as file:
                 file.seek(offset)
@@ -55,11 +49,21 @@ class Held:
 
 
 class Holdings:
-    """The complete releases on this device, by manifest digest: the slots, and what the app embeds."""
+    """The complete releases on this device, by manifest digest: the slots, and what the app embeds.
+
+    A slot that is not as it was verified is no release any more; single files of it may still be good.
+    """
 
     def __init__(self, slots: Slots, embedded: Path | None = None) -> None:
-        self._held: dict[str, Held] = {digest: Held(slots.folder(digest), digest) for digest in slots}
-        if embedded is not None and (digest := _digest_of(embedded)) is not None:
+        self._held: dict[str, Held] = {}
+        self._damaged: list[Held] = []
+        for digest in slots:
+            held = Held(slots.folder(digest), digest)
+            if slots.is_intact(digest):
+                self._held[digest] = held
+            else:
+                self._damaged.append(held)
+        if embedded is not None and (digest := _digest_of(embedded)):
             self._held.setdefault(digest, Held(embedded, digest))
 
     def __contains__(self, digest: object) -> bool:
@@ -77,17 +81,17 @@ class Holdings:
     def contents(self, first: str | None = None) -> Mapping[str, Path]:
         """Return a file for every content that is here, by digest; those of the release ``first`` before others."""
         found: dict[str, Path] = {}
-        for held in sorted(self._held.values(), key=lambda held: held.digest != first):
+        for held in (*sorted(self._held.values(), key=lambda held: held.digest != first), *self._damaged):
             try:
                 for digest, paths in held.manifest.paths.items():
                     found.setdefault(digest, held.folder / FILES / paths[0])
             except SealcastError:
-                continue  # a damaged slot gives nothing; whoever starts it will say so
+                continue  # changed since it was found whole: it gives nothing
         return found
 
 
-def _digest_of(folder: Path) -> str | None:
+def _digest_of(folder: Path) -> str:
     try:
         return content_of((folder / MANIFEST).read_bytes()).sha256
     except OSError:
-        return None
+        return ""

@@ -50,10 +50,6 @@ class CountingSource(FolderSource):
         super().__init__(folder)
         self.asked: list[str] = []
 
-    def read(self, path: str, *, limit: int) -> bytes:
-        self.asked.append(path)
-        return super().read(path, limit=limit)
-
     def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
         self.asked.append(path)
         return super().stream(path, limit=limit, start=start)

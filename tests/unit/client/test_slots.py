@@ -78,60 +78,59 @@ def test_a_slot_that_only_looks_changed_is_hashed_and_stamped_again(kit: Kit) ->
     assert stamp_holds(kit.slots.folder(digest))
 
 
-def harm(files: Path, how: str) -> None:
-    time.sleep(0.02)  # a file system's clock moves in steps of some milliseconds
-    target = files / "sub/data"
+def edit_unseen(target: Path) -> None:
     before = target.stat()
-    if how == "bytes, size and time kept":
-        target.write_bytes(b"some dAta")
-        os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
-    elif how == "bytes, in place of the file":
-        target.unlink()
-        target.write_bytes(b"some dAta")
-    elif how == "longer":
-        target.write_bytes(b"some data and more")
-    elif how == "missing":
-        target.unlink()
-    elif how == "a link to its own bytes":
-        target.rename(files.parent / "elsewhere")
-        target.symlink_to(files.parent / "elsewhere")
-    elif how == "a folder":
-        target.unlink()
-        target.mkdir()
-    elif how == "executable":
-        target.chmod(0o755)
-    elif how == "not executable":
-        (files / "run.sh").chmod(0o644)
-    elif how == "no manifest":
-        (files.parent / "manifest.json").unlink()
-    elif how == "another manifest":
-        (files.parent / "manifest.json").write_bytes(encode(manifest_of({"a": b"b"})))
-        (files.parent / "stamp").unlink()
-    else:
-        (files.parent / "stamp").write_bytes(b"\xff\xff")
-        (files / "run.sh").write_bytes(b"evil")
+    target.write_bytes(b"some dAta")
+    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace_file(target: Path) -> None:
+    target.unlink()
+    target.write_bytes(b"some dAta")
+
+
+def link_to_itself(target: Path) -> None:
+    target.rename(target.with_name("elsewhere"))
+    target.symlink_to(target.with_name("elsewhere"))
+
+
+def replace_by_folder(target: Path) -> None:
+    target.unlink()
+    target.mkdir()
+
+
+def swap_manifest(target: Path) -> None:
+    slot = target.parents[2]
+    (slot / "manifest.json").write_bytes(encode(manifest_of({"a": b"b"})))
+    (slot / "stamp").unlink()
+
+
+def spoil_stamp(target: Path) -> None:
+    (target.parents[2] / "stamp").write_bytes(b"\xff\xff")
+    target.write_bytes(b"evil")
+
+
+HARM = {
+    "bytes, size and time kept": edit_unseen,
+    "bytes, in place of the file": replace_file,
+    "longer": lambda target: target.write_bytes(b"some data and more"),
+    "missing": Path.unlink,
+    "a link to its own bytes": link_to_itself,
+    "a folder": replace_by_folder,
+    "executable": lambda target: target.chmod(0o755),
+    "not executable": lambda target: (target.parents[1] / "run.sh").chmod(0o644),
+    "no manifest": lambda target: (target.parents[2] / "manifest.json").unlink(),
+    "another manifest": swap_manifest,
+    "no stamp": spoil_stamp,
+}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and modes")
-@pytest.mark.parametrize(
-    "how",
-    [
-        "bytes, size and time kept",
-        "bytes, in place of the file",
-        "longer",
-        "missing",
-        "a link to its own bytes",
-        "a folder",
-        "executable",
-        "not executable",
-        "no manifest",
-        "another manifest",
-        "no stamp",
-    ],
-)
+@pytest.mark.parametrize("how", HARM)
 def test_a_verified_slot_that_was_changed_is_found_out(kit: Kit, how: str) -> None:
     digest = kit.install()
-    harm(kit.slots.files(digest), how)
+    time.sleep(0.02)  # a file system's clock moves in steps of some milliseconds
+    HARM[how](kit.slots.files(digest) / "sub/data")
     assert not kit.slots.is_intact(digest)
     with pytest.raises(InstallError) as caught:
         kit.slots.verify(digest)

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +93,7 @@ def _put_in_place(temporary: Path, path: Path) -> bool:
         return False
     except OSError:
         # A file system without hard links (FAT, some network mounts): exclusive creation is what is left.
-        if not _copy_exclusively(temporary, path):
+        if not _replace_exclusively(temporary, path):
             return False
     finally:
         temporary.unlink(missing_ok=True)
@@ -102,18 +101,19 @@ def _put_in_place(temporary: Path, path: Path) -> bool:
     return True
 
 
-def _copy_exclusively(source: Path, path: Path) -> bool:
+def _replace_exclusively(finished: Path, path: Path) -> bool:
+    """Take the name with an empty file, then put the finished one in its place.
+
+    A kill in between leaves the name empty, never half a file: whoever names files by their digest finds it out.
+    """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _CLOEXEC, source.stat().st_mode & 0o777)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC, 0o600))
     except FileExistsError:
         return False
     try:
-        with source.open("rb") as file, os.fdopen(handle, "wb") as copy:
-            shutil.copyfileobj(file, copy, CHUNK)
-            copy.flush()
-            sync_file(copy.fileno())
+        os.replace(finished, path)
     except BaseException:
-        path.unlink(missing_ok=True)  # half a file under the final name would be taken for the whole
+        path.unlink(missing_ok=True)
         raise
     return True
 

@@ -73,7 +73,7 @@ def demo(session: Session, old: Path | None, new: Path | None, folder: Path | No
     OLD and NEW are two releases of your own, as folders or archives; without them, two versions of a real web package
     are downloaded, or the sample app is taken. Nothing outside the tour's folder is touched.
     """
-    from ..demo import tour
+    from .. import demo as guide
 
     if old and not new:
         raise click.UsageError("Give both releases, OLD and NEW, or none.")
@@ -81,7 +81,7 @@ def demo(session: Session, old: Path | None, new: Path | None, folder: Path | No
     with _place(folder) as place:
         pair = _pair(old, new, place)
         session.output.line("Sealcast, shown on ", strong(pair.title), ".")
-        outcome = tour(pair, place, secrets.token_urlsafe(12), story)
+        outcome = guide.tour(pair, place, secrets.token_urlsafe(12), story)
     _tell_outcome(session, outcome, folder)
     return outcome
 

@@ -127,13 +127,13 @@ def _located(message: str, raw: Mapping[str, Any], text: str) -> str:
 
 
 def _key_in(message: str, app: str) -> str:
-    """Return the key that a message of msgspec is about; for a key that is missing, the app that lacks it."""
-    if "missing required field" in message:
-        return app
+    """Return the key that a message of msgspec is about; for a key that is missing, the table that lacks it."""
     if named := _NAMED.search(message):
         return named[1] or named[2]
     place = _PLACE.search(message)
-    return re.sub(r"\[[^]]*\]", "", place[1]).rpartition(".")[2] if place else ""
+    if place is None:
+        return ""
+    return app if place[1] == "apps[...]" else re.sub(r"\[[^]]*\]", "", place[1]).rpartition(".")[2]
 
 
 def _fails(raw: Mapping[str, Any], app: str) -> bool:

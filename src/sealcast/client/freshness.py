@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ..errors import SealcastError
 from ..model import LIFETIMES, RoleKind, kind_of
 from ..values import parse_time
+
+EXTENSION = "x-sealcast"
+"""Also in `sealcast.model.roles`, which loads python-tuf: the status of a device must not."""
 
 
 class State(StrEnum):
@@ -40,7 +44,7 @@ def freshness(folder: Path, role: str, now: datetime) -> Freshness:
     for name in ("root", "targets", "snapshot", "timestamp", role):
         try:
             signed = json.loads((folder / "metadata" / f"{name}.json").read_bytes())["signed"]
-            found.append(_one(name, parse_time(signed["expires"]), now))
+            found.append(_one(name, parse_time(signed["expires"]), _life(name, signed), now))
         except (OSError, ValueError, KeyError, TypeError, SealcastError):
             return Freshness(State.UNKNOWN)
     return max(found, key=lambda one: (_RANK.index(one.state), -one.expires.timestamp() if one.expires else 0))
@@ -49,15 +53,18 @@ def freshness(folder: Path, role: str, now: datetime) -> Freshness:
 _RANK = (State.UNKNOWN, State.FRESH, State.STALE, State.EXPIRED)
 
 
-def _one(role: str, expires: datetime, now: datetime) -> Freshness:
+def _one(role: str, expires: datetime, life: timedelta, now: datetime) -> Freshness:
     left = expires - now
     state = State.FRESH
     if left <= timedelta(0):
         state = State.EXPIRED
-    elif left < _life(role) / 4:
+    elif left < life / 4:
         state = State.STALE
     return Freshness(state, role, expires)
 
 
-def _life(role: str) -> timedelta:
-    return LIFETIMES[RoleKind(kind_of(role))]
+def _life(role: str, signed: dict[str, Any]) -> timedelta:
+    """Return how long the role's signature lasts: of the timestamp as it says itself, of others by default."""
+    if role == RoleKind.TIMESTAMP and "issued" in signed.get(EXTENSION, {}):
+        return parse_time(signed["expires"]) - parse_time(signed[EXTENSION]["issued"])
+    return LIFETIMES[kind_of(role)]

@@ -221,6 +221,29 @@ def test_a_slot_carries_what_the_channel_said_so_that_it_can_be_embedded(site: S
     assert tree(start(site, "other")) == app_files("2.0.0")
 
 
+def test_what_the_app_embeds_becomes_a_slot_without_a_download(site: Site) -> None:
+    install_it(site)
+    slot = next((site.folder / "device" / "slots").iterdir())
+    shutil.copytree(slot, site.folder / "embedded")
+    release = json.loads((site.folder / "embedded" / "release.json").read_bytes())
+    (site.folder / "embedded" / "release.json").write_text(json.dumps(release | {"sequence": 0}))
+    source = site.source()
+    other = site.client("other", embedded=site.folder / "embedded", source=source)
+    update = other.check()
+    assert update is not None
+    assert (update.size, update.outlook.as_dict()["route"]) == (0, "held")
+    other.install(update)
+    assert objects(source) == []
+    assert tree(start(site, "other")) == app_files("1.0.0")
+    assert len(list((site.folder / "other" / "slots").iterdir())) == 1
+
+
+def test_an_embedded_folder_that_is_gone_is_no_base(site: Site) -> None:
+    client = site.client("other", embedded=site.folder / "nowhere")
+    client.install(client.check())  # type: ignore[arg-type]
+    assert tree(start(site, "other")) == app_files("1.0.0")
+
+
 # --------------------------------------------------------------------------------------------------------- repair
 
 
@@ -590,6 +613,22 @@ def test_the_status_is_one_json_object(site: Site) -> None:
     )  # fmt: skip
 
 
+def test_the_phases_of_a_device(site: Site) -> None:
+    client = site.client()
+    assert client.status().phase == "empty"
+    client.install(client.check())  # type: ignore[arg-type]
+    assert client.status().phase == "pending"
+    launcher = Launcher(site.folder / "device", clock=site.clock)
+    launcher.start()
+    assert client.status().phase == "trial"
+    assert client.status().as_dict()["boots"] == 1
+    launcher.fail("broken")
+    assert client.status().phase == "safe-mode"
+    assert client.status().as_dict()["quarantine"][0]["reason"] == "broken"
+    assert client.status().as_dict()["active"] is None
+    assert site.client("other", embedded=site.folder).status().phase == "idle"
+
+
 def test_a_blocked_release_is_told(site: Site, clock: HandClock) -> None:
     heard: list[Event] = []
     site.client(listener=heard.append)
@@ -598,6 +637,13 @@ def test_a_blocked_release_is_told(site: Site, clock: HandClock) -> None:
     assert (found.action, found.why) == ("blocked", "native")
     assert ("blocked", "native") in [(event.event, event.why) for event in heard]
     assert site.client(native="9.1").check() is not None
+
+
+def test_a_notice_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Event] = []
+    monkeypatch.setattr(look, "_notice", lambda _: {"text": {"en": "Hello."}, "url": ""})
+    assert site.client(listener=heard.append).outlook().notice is not None
+    assert "notice" in [event.event for event in heard]
 
 
 # ---------------------------------------------------------------------------------------------------------- weight

@@ -52,3 +52,14 @@ def test_what_cannot_be_read_is_unknown(tmp_path: Path, data: str | None) -> Non
     path = tmp_path / "metadata" / "snapshot.json"
     path.unlink() if data is None else path.write_text(data)
     assert freshness(tmp_path, "demo-stable", NOW).state is State.UNKNOWN
+
+
+def test_a_timestamp_says_itself_how_long_it_lasts(tmp_path: Path) -> None:
+    write(tmp_path)
+    for hours, state in ((6.1, State.FRESH), (5.9, State.STALE)):
+        signed = {
+            "expires": format_time(NOW + timedelta(hours=hours)),
+            "x-sealcast": {"issued": format_time(NOW + timedelta(hours=hours - 24))},
+        }
+        (tmp_path / "metadata" / "timestamp.json").write_text(json.dumps({"signed": signed}))
+        assert freshness(tmp_path, "demo-stable", NOW).state is state

@@ -293,6 +293,10 @@ def test_the_quarantine_forgets_the_oldest_beyond_its_bound() -> None:
     assert release(1104).manifest in record.quarantine
 
 
+def test_leaving_nothing_blames_nothing() -> None:
+    assert transitions.leave(Record(), "x", given()) == Record()
+
+
 def test_a_long_reason_is_cut() -> None:
     assert len(transitions.fail(TRIAL, "x" * 5000, None, given()).quarantine[THREE.manifest].reason) == 256
 

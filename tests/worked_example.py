@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sealcast.documents import encode
 from sealcast.model import File, Manifest, Pack, skeleton
-from sealcast.packs import BuiltPack, DeltaReader, PackReader, Side, build_packs, encoder, made, make_delta
+from sealcast.packs import BuiltPack, DeltaReader, Side, build_packs, encoder, made, make_delta
 from sealcast.packs.container import MAGIC, read_header
 from sealcast.packs.delta import DeltaHeader
 from sealcast.packs.pack import PackHeader
@@ -113,7 +113,11 @@ def parts(data: bytes, bodies: list[tuple[str, int]]) -> str:
         start += size
     assert start == len(data)
     return "\n".join(
-        ["| offset | bytes | what |", "|---|---|---|", *(f"| {start} | {size} | {what} |" for start, size, what in rows)]
+        [
+            "| offset | bytes | what |",
+            "|---|---|---|",
+            *(f"| {start} | {size} | {what} |" for start, size, what in rows),
+        ]
     )
 
 
@@ -137,25 +141,23 @@ def _paragraphs() -> Iterator[str]:
     data, bare = delta()
     pack_header, _ = read_header(io.BytesIO(example.pack), len(example.pack), PackHeader)
     delta_header, _ = read_header(io.BytesIO(data), len(data), DeltaHeader)
-    reader = PackReader(io.BytesIO(example.pack), len(example.pack))
     base = DeltaReader(io.BytesIO(data), len(data), [len(content) for content in example.contents])
-    assert reader
     yield (
-        f"Made with libzstd {VERSION} at level {LEVEL}. Release 1.0.0 has `again.txt` and `hello.txt`, both "
-        "`Hello, world!⏎`, and `empty`, which has no byte. Its manifest, written here with spaces for the eye, has "
+        f"Made with libzstd {VERSION} at level {LEVEL}. Release 1.0.0 has `again.txt` and `hello.txt`, both `Hello,\n"
+        "world!⏎`, and `empty`, which has no byte. Its manifest, written here with spaces for the eye, has\n"
         f"{len(example.manifest)} bytes as canonical JSON and the SHA-256\n`{content_of(example.manifest).sha256}`:"
     )
     yield fenced("json", indented(example.manifest))
     yield (
-        "It has **one** content, number 0: the two equal files are one, the empty one is none. The pack holds it whole, "
-        f"`[0, 1]`. The pack's {len(example.pack)} bytes:"
+        "It has **one** content, number 0: the two equal files are one, the empty one is none. The pack holds it\n"
+        f"whole, `[0, 1]`. The pack's {len(example.pack)} bytes:"
     )
     yield fenced("text", dump(example.pack))
     yield parts(example.pack, [("body of frame 0", frame.size) for frame in pack_header.frames])
     yield "Its header, decoded. A frame's codec is `zstd` and its pieces are one, unless it says otherwise:"
     yield fenced("json", encode(pack_header).decode())
     yield (
-        "Release 1.1.0 drops `again.txt` and changes `hello.txt` to `Hello, world! It is later now.⏎`. The delta's "
+        "Release 1.1.0 drops `again.txt` and changes `hello.txt` to `Hello, world! It is later now.⏎`. The delta's\n"
         f"{len(data)} bytes:"
     )
     yield fenced("text", dump(data))
@@ -169,7 +171,7 @@ def _paragraphs() -> Iterator[str]:
     yield f"Its header, decoded. It needs the codecs {', '.join(f'`{name}`' for name in base.codecs)}:"
     yield fenced("json", encode(delta_header).decode())
     yield (
-        "Its skeleton, decoded against the base manifest. The digest of `hello.txt` is the number 0: the device makes "
+        "Its skeleton, decoded against the base manifest. The digest of `hello.txt` is the number 0: the device makes\n"
         "content 0, hashes it, and writes the digest there."
     )
     yield fenced("json", bare.decode())

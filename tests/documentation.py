@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,9 +100,9 @@ LOOSE_BUT_NO_CODES = frozenset(
 """Words in capitals that the source holds and that are no codes of errors."""
 
 
-def _modules() -> Iterator[ast.Module]:
-    for path in sorted(SRC.rglob("*.py")):
-        yield ast.parse(path.read_text("utf-8"))
+@cache
+def _modules() -> tuple[ast.Module, ...]:
+    return tuple(ast.parse(path.read_text("utf-8")) for path in sorted(SRC.rglob("*.py")))
 
 
 def error_classes() -> dict[str, str]:

@@ -281,6 +281,11 @@ def test_the_tables_list_every_field(structure: str) -> None:
     assert documentation.field_tables(FORMATS)[structure] == fields - inherited
 
 
+def test_every_row_says_what_an_attacker_could_do() -> None:
+    empty = [line for line in FORMATS.splitlines() if re.fullmatch(r"\|.*\|\s*\|", line)]
+    assert not empty, "\n".join(empty)
+
+
 def test_every_published_structure_has_a_table() -> None:
     from sealcast import model
     from sealcast.packs import delta, pack

@@ -164,7 +164,7 @@ def check_holds(manifest: Manifest, pieces: Sequence[tuple[int, int, int]]) -> N
     """
     ends = [0] * len(manifest.contents)
     for content, offset, length in sorted(pieces):
-        if content >= len(ends) or offset != ends[content] or length < 1:
+        if not 0 <= content < len(ends) or offset != ends[content] or length < 1:
             raise ObjectError("BAD_PACK", f"The packs do not hold content {content} exactly once.")
         ends[content] += length
     short = [number for number, content in enumerate(manifest.contents) if ends[number] != content.size]

@@ -1,0 +1,72 @@
+"""The app's policy, which only the targets role signs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sealcast.documents import encode
+from sealcast.errors import VerificationError
+from sealcast.model import ChannelPolicy, Policy, read_policy
+from sealcast.model.policy import POLICY_LIMIT
+
+POLICY = Policy(
+    app="demo",
+    channels={"stable": ChannelPolicy(sealed=True), "beta": ChannelPolicy()},
+    mirrors=("https://mirror.example.org",),
+)
+
+
+def test_a_policy_is_read_as_it_was_written() -> None:
+    assert read_policy(encode(POLICY), app="demo") == POLICY
+    assert encode(POLICY) == (
+        b'{"app":"demo","channels":{"beta":{},"stable":{"sealed":true}},'
+        b'"mirrors":["https://mirror.example.org"],"type":"sealcast/policy/1"}'
+    )
+
+
+def test_a_field_that_a_newer_publisher_adds_is_ignored_unless_it_must_be_understood() -> None:
+    newer = json.loads(encode(POLICY)) | {"pins": ["…"]}
+    assert read_policy(json.dumps(newer).encode(), app="demo") == POLICY
+    with pytest.raises(VerificationError) as caught:
+        read_policy(json.dumps(newer | {"must_understand": ["pins"]}).encode(), app="demo")
+    assert caught.value.code == "UNKNOWN_DOCUMENT"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"app": "other"}, "BAD_METADATA"),
+        ({"app": "demo\n"}, "BAD_METADATA"),
+        ({"channels": None}, "BAD_METADATA"),
+        ({"channels": ["stable"]}, "BAD_METADATA"),
+        ({"channels": {"Stable": {}}}, "BAD_METADATA"),
+        ({"channels": {"../x": {}}}, "BAD_METADATA"),
+        ({"channels": {"stable\n": {}}}, "BAD_METADATA"),
+        ({"channels": {"stable": {"sealed": 1}}}, "BAD_METADATA"),
+        ({"channels": {"stable": {"sealed": None}}}, "BAD_METADATA"),
+        ({"mirrors": "https://a"}, "BAD_METADATA"),
+        ({"type": "sealcast/policy/2"}, "UNKNOWN_DOCUMENT"),
+        ({"type": "sealcast/halt/1"}, "UNKNOWN_DOCUMENT"),
+    ],
+)
+def test_a_bad_policy_is_refused(changes: dict[str, Any], code: str) -> None:
+    data = json.dumps(json.loads(encode(POLICY)) | changes).encode()
+    with pytest.raises(VerificationError, match=r"^The policy of demo") as caught:
+        read_policy(data, app="demo")
+    assert caught.value.code == code
+
+
+def test_a_policy_names_its_channels() -> None:
+    with pytest.raises(VerificationError, match="missing required field `channels`"):
+        read_policy(b'{"type": "sealcast/policy/1", "app": "demo"}', app="demo")
+
+
+def test_size_is_bounded() -> None:
+    data = encode(POLICY)
+    assert read_policy(data + b" " * (POLICY_LIMIT - len(data)), app="demo") == POLICY
+    with pytest.raises(VerificationError) as caught:
+        read_policy(data + b" " * (POLICY_LIMIT - len(data) + 1), app="demo")
+    assert caught.value.code == "TOO_LARGE"

@@ -96,18 +96,16 @@ def _leave_recalled(sequence: int, offers: list[Release], channel: ChannelDocume
 
 
 def _first_open(offers: list[Release], channel: ChannelDocument, device: Device, action: Action) -> Decision:
-    """Return the first offer that nothing blocks, or why the first one is blocked."""
-    blocked: Decision | None = None
+    """Return the first of ``offers`` (one at least) that nothing blocks, or why the first one is blocked."""
+    blocked = []
     for release in offers:
         build = release.build_for(device.platform)
         obstacle = _obstacle(release, build, channel, device)
         if obstacle is None:
             reason = "recalled" if action is Action.ROLLBACK else "newer"
             return Decision(action, reason, f"Release {release.version} is offered to this device.", release, build)
-        blocked = blocked or Decision(Action.BLOCKED, obstacle[0], obstacle[1], release, build)
-    if blocked is None:
-        raise ValueError("there was no offer")
-    return blocked
+        blocked.append(Decision(Action.BLOCKED, *obstacle, release, build))
+    return blocked[0]
 
 
 def _obstacle(

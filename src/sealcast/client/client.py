@@ -35,7 +35,7 @@ from .look import Here, Outlook, installed, look, outlook, settled
 from .plan import Plan
 from .record import Records
 from .settings import Settings, init_directory
-from .slots import Slots, write_release
+from .slots import Slots, empty, write_release
 from .status import Status, read_status
 
 _CURRENT = timedelta(minutes=15)
@@ -237,8 +237,14 @@ class Client:
         return Holdings(self._slots, self._launcher.embedded)
 
     def _clean_up(self) -> None:
-        """Row 17."""
+        """Row 17, where nothing is left to be installed: what a run that was killed left behind goes too."""
         self._slots.clean_up({release.manifest[:32] for release in self._records.read().held})
+        self._records.sweep()
+        for folder in (self._place.staging, self._place.downloads):
+            empty(folder)
+        for pattern in ("*/.tmp-*", "metadata/tmp*", "metadata/root_history/tmp*"):  # ours, and python-tuf's
+            for left in self._place.repository.glob(pattern):
+                left.unlink(missing_ok=True)
 
     def _tell(self, found: Outlook) -> None:
         version = found.version or ""

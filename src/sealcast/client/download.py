@@ -58,13 +58,6 @@ class Downloads:
                     waiting.cancel()
                 raise
 
-    def keep(self, objects: Iterable[Content]) -> None:
-        """Delete everything but these objects and their beginnings."""
-        names = {wanted.sha256 for wanted in objects}
-        for path in self._folder.iterdir():
-            if path.name.removesuffix(".part") not in names:
-                path.unlink(missing_ok=True)
-
     def _fetch(self, wanted: Content, counted: Counted) -> None:
         path = self.path(wanted)
         with contextlib.suppress(OSError):

@@ -52,7 +52,7 @@ class Floor(Document, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FloorStore:
-    """The floor of one state directory."""
+    """The floor of one state directory. Reading is for anybody, writing for the one updater."""
 
     def __init__(self, directory: Path) -> None:
         self._copies = (directory / "floor.json", directory / "floor.copy.json")

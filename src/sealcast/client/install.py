@@ -54,8 +54,6 @@ class Installer:
             return 0
         empty(self._staging)
         self._slots.install(self._by_steps(plan) or self._by_packs(build), digest)
-        empty(self._staging)
-        self._downloads.keep(())
         return self._came
 
     def _by_steps(self, plan: Plan) -> Path | None:

@@ -7,7 +7,8 @@ ready never lose each other's. The generation before is kept: when the record ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -98,15 +99,30 @@ class Records:
         Raises what ``transition`` raises, ``OSError``, or ``InstallError`` (BUSY) when another process does not let go
         of the record in time.
         """
+        with self._locked():
+            return self._change(transition)
+
+    def sweep(self) -> None:
+        """Remove what killed runs left unfinished in the state directory. Raises ``OSError``, ``InstallError`` (BUSY).
+
+        Only for the updater: it alone writes other files there, so that under its lock and this one nobody does.
+        """
+        with self._locked():
+            remove_temporaries(self._directory)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         ends = time.monotonic() + _WAIT_SECONDS
-        while True:
-            try:
-                with exclusive(self._directory / "state.lock", _locked):
-                    return self._change(transition)
-            except _LockedError:
-                if time.monotonic() > ends:
-                    raise _busy() from None
-                time.sleep(_PAUSE_SECONDS)
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(exclusive(self._directory / "state.lock", _locked))
+                    break
+                except _LockedError:
+                    if time.monotonic() > ends:
+                        raise _busy() from None
+                    time.sleep(_PAUSE_SECONDS)
+            yield
 
     def _change(self, transition: Callable[[Record], Record]) -> Record:
         before = self._read(self._current)
@@ -114,7 +130,6 @@ class Records:
         changed = transition(record)
         if changed == record and before is not None:
             return record
-        remove_temporaries(self._directory)
         changed = msgspec.structs.replace(changed, generation=record.generation + 1)
         if before is not None:  # a record that cannot be read must not take the good one's place
             write_checked(self._previous, encode(before))

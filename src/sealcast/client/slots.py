@@ -13,6 +13,7 @@ a release's own program adds beside them are its own affair.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import stat
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from ..documents import decode, encode
 from ..errors import InstallError, SealcastError
-from ..files import hash_file, sync_directory, write_durably
+from ..files import hash_file, remove_temporaries, sync_directory, write_durably
 from .record import Installed
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ class Slots:
             return True
         try:
             self.verify(manifest)
-            write_stamp(folder, [file.path for file in self.manifest(manifest).files])
-        except (SealcastError, OSError):
+        except SealcastError:
             return False
+        with contextlib.suppress(OSError):  # a full disk: the next start hashes again
+            write_stamp(folder, [file.path for file in self.manifest(manifest).files])
         return True
 
     def verify(self, manifest: str) -> None:
@@ -127,7 +129,9 @@ class Slots:
         from it) stays until the next time.
         """
         for folder in list(self._directory.iterdir()):
-            if folder.name not in keep:
+            if folder.name in keep:
+                remove_temporaries(folder)
+            else:
                 self._throw_away(folder)
         empty(self._trash)
 

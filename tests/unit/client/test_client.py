@@ -365,6 +365,27 @@ def test_what_a_kill_left_in_the_staging_folder_is_swept_away(site: Site) -> Non
     assert tree(start(site)) == app_files("1.0.0")
 
 
+def test_what_killed_runs_left_goes_when_there_is_nothing_to_install(site: Site) -> None:
+    client = install_it(site)
+    place = site.folder / "device"
+    left = [
+        place / "downloads" / "a.part",
+        place / "staging" / "x",
+        place / "trash" / "x",
+        place / "slots" / ("a" * 32),
+        place / "repository" / "metadata" / "tmpabc",
+        place / "repository" / "metadata" / "root_history" / "tmpabc",
+        place / "repository" / "documents" / ".tmp-1",
+        next((place / "slots").iterdir()) / ".tmp-1",
+        place / ".tmp-1",
+    ]
+    for path in left:
+        path.write_bytes(b"half")
+    client.check()
+    assert not [path for path in left if path.exists()]
+    assert tree(start(site)) == app_files("1.0.0")
+
+
 # ------------------------------------------------------------------------------------------------------- refusals
 
 

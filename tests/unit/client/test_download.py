@@ -11,7 +11,7 @@ import pytest
 from sealcast.client.download import THREADS, Downloads
 from sealcast.errors import ObjectError, TransferError
 from sealcast.fetch.source import bad_range
-from sealcast.values import Content, content_of, object_path
+from sealcast.values import content_of, object_path
 
 DATA = bytes(range(256)) * 64
 WANTED = content_of(DATA)
@@ -183,10 +183,3 @@ def test_one_object_is_asked_for_once(folder: Path) -> None:
     host = Host(DATA)
     Downloads(host, folder).fetch([WANTED, WANTED], lambda _: None)
     assert len(host.starts) == 1
-
-
-def test_what_is_no_longer_wanted_is_deleted(folder: Path) -> None:
-    for name in ("a" * 64, "b" * 64 + ".part", "c" * 64, "d" * 64 + ".part"):
-        (folder / name).write_bytes(b"")
-    Downloads(Host(), folder).keep([Content("a" * 64, 0), Content("b" * 64, 0)])
-    assert sorted(path.name for path in folder.iterdir()) == ["a" * 64, "b" * 64 + ".part"]

@@ -78,6 +78,17 @@ def test_a_slot_that_only_looks_changed_is_hashed_and_stamped_again(kit: Kit) ->
     assert stamp_holds(kit.slots.folder(digest))
 
 
+def test_a_disk_that_takes_no_stamp_makes_no_slot_bad(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = kit.install()
+    os.utime(kit.slots.files(digest) / "sub/data", (1, 1))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sealcast.client.slots.write_durably", full)
+    assert kit.slots.is_intact(digest)
+
+
 def edit_unseen(target: Path) -> None:
     before = target.stat()
     target.write_bytes(b"some dAta")

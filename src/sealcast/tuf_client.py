@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote
 
 from tuf.api import exceptions as tuf_errors
@@ -24,7 +24,7 @@ from .fetch import HttpOptions, HttpSource
 from .files import TEMPORARY_PREFIX, read_bounded, sync_directory, sync_file, write_durably
 from .model.keys import check_keys
 from .values import path_flaw, printable
-from .verify import LIMITS
+from .verify import LIMITS, refusal
 
 _TOP_LEVEL = ("root", "timestamp", "snapshot", "targets")
 _URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
@@ -44,7 +44,7 @@ def initialise(folder: Path, root: bytes) -> int:
             raise bad("The trusted root", "it is the metadata of another role")
         metadata.signed.verify_delegate("root", metadata.signed_bytes, metadata.signatures)
     except (tuf_errors.RepositoryError, ValueError) as error:
-        _refuse(error, None, "root")
+        raise refusal(error, "root", None) from error
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / "root.json", root)
     return metadata.signed.version
@@ -73,7 +73,7 @@ class TufClient:
             base = self._fetcher.metadata.location + "/"
             self._updater = Updater(str(folder), base, fetcher=self._fetcher, config=config, bootstrap=root)
         except tuf_errors.RepositoryError as error:
-            _refuse(error, self._fetcher.refusal, "root")
+            raise refusal(error, "root", self._fetcher.refusal) from error
 
     def refresh(self) -> dict[str, int]:
         """Bring root, timestamp, snapshot and targets up to date, and return their versions.
@@ -84,7 +84,7 @@ class TufClient:
         try:
             self._updater.refresh()
         except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
-            _refuse(error, self._fetcher.refusal, self._fetcher.role)
+            raise refusal(error, self._fetcher.role, self._fetcher.refusal) from error
         return {role: Metadata[Any].from_file(str(self._folder / f"{role}.json")).signed.version for role in _TOP_LEVEL}
 
     def download(self, name: str, directory: Path, base_url: str) -> Path:
@@ -107,7 +107,7 @@ class TufClient:
                 self._fetcher.open_target(HttpSource(base_url, self._options), found.length)
                 self._store(found, place)
         except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
-            _refuse(error, self._fetcher.refusal, self._fetcher.role)
+            raise refusal(error, self._fetcher.role, self._fetcher.refusal) from error
         return place
 
     def _store(self, entry: TargetFile, place: Path) -> None:
@@ -217,20 +217,3 @@ def _file_name(entry: TargetFile) -> str:
     if flaw := path_flaw(name):
         raise VerificationError("UNSAFE_NAME", f"The target {printable(entry.path)[:200]!r} {flaw}.")
     return name
-
-
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (tuf_errors.ExpiredMetadataError, "EXPIRED"),
-    (tuf_errors.UnsignedMetadataError, "THRESHOLD"),
-    (tuf_errors.LengthOrHashMismatchError, "HASH_MISMATCH"),
-    (tuf_errors.DownloadLengthMismatchError, "TOO_LARGE"),
-    (tuf_errors.BadVersionNumberError, "ROLLBACK"),
-)
-
-
-def _refuse(error: Exception, refusal: SealcastError | None, role: str) -> NoReturn:
-    """Leave with the typed error for what python-tuf, or the source behind it, refused."""
-    if refusal is not None and isinstance(error, tuf_errors.DownloadError):
-        raise refusal from error
-    code = next((code for kind, code in _REASONS if isinstance(error, kind)), "INCONSISTENT")
-    raise VerificationError(code, f"The {printable(role)[:80]} metadata: {error}.") from error

@@ -32,7 +32,7 @@ from .model import (
 from .model.channel import CHANNEL_LIMIT
 from .model.keys import check_keys, check_thresholds
 from .model.roles import EXTENSION, RESERVED_CHANNEL, content_listed, published_path, role_name, role_prefix
-from .values import content_of, parse_time
+from .values import content_of, parse_time, printable
 
 LIMITS = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
 """Bytes that each metadata file may have: python-tuf's own limits, so that other clients can read the site too."""
@@ -260,13 +260,20 @@ class View:
         return metadata.signed
 
     def _refuse(self, error: tuf_errors.RepositoryError | tuf_errors.DownloadError) -> NoReturn:
-        """Leave with the typed error for what python-tuf, or the source behind it, refused."""
-        if self._fetcher.refusal is not None and isinstance(error, tuf_errors.DownloadError):
-            raise self._fetcher.refusal from error
-        code, hint = _reason(error, self._fetcher.role)
-        # python-tuf names the role that is expired; it may be another than the one fetched last.
-        what = str(error) if code == "EXPIRED" else f"The {self._fetcher.role or 'root'} metadata: {error}"
-        raise VerificationError(code, f"{what}.", hint=hint) from error
+        raise refusal(error, self._fetcher.role or "root", self._fetcher.refusal) from error
+
+
+def refusal(error: Exception, role: str, cause: SealcastError | None) -> SealcastError:
+    """Return the typed error for what python-tuf refused while it was at ``role``.
+
+    ``cause`` is what the fetcher behind it refused, if it did: then that is the error.
+    """
+    if cause is not None and isinstance(error, tuf_errors.DownloadError):
+        return cause
+    code, hint = _reason(error, role)
+    # python-tuf names the role that is expired; it may be another than the one fetched last.
+    what = str(error) if code == "EXPIRED" else f"The {printable(role)[:80]} metadata: {error}"
+    return VerificationError(code, f"{what}.", hint=hint)
 
 
 _REASONS: tuple[tuple[type[Exception], str, str], ...] = (

@@ -250,7 +250,7 @@ def spoil(repository: Repository, name: str, change: Callable[[str], str]) -> No
         ("timestamp.json", lambda _: "{}", "BAD_METADATA"),
         ("timestamp.json", lambda text: text[:-20], "BAD_METADATA"),
         ("1.snapshot.json", lambda text: text.replace("2999", "2998"), "THRESHOLD"),
-        ("1.targets.json", lambda text: text.replace('"_type":"targets"', '"_type":"snapshot"'), "INCONSISTENT"),
+        ("1.targets.json", lambda text: text.replace('"_type":"targets"', '"_type":"snapshot"'), "BAD_METADATA"),
     ],
 )
 def test_metadata_that_is_spoilt_is_refused(
@@ -314,7 +314,7 @@ def test_a_threshold_that_cannot_be_met_is_roots_right(client: Open, repository:
     [
         (b"", "BAD_METADATA"),
         (b"{}", "BAD_METADATA"),
-        (b'{"signed": {}, "signatures": []}', "INCONSISTENT"),
+        (b'{"signed": {}, "signatures": []}', "BAD_METADATA"),
         (b" " * 600_000, "TOO_LARGE"),
     ],
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..values import Progress, no_progress
-from .stores import IMMUTABLE_CACHE, MUTABLE, MUTABLE_CACHE, Store
+from .stores import IMMUTABLE_CACHE, MUTABLE_CACHE, TIMESTAMP, Store, conflict_at
 
 PARALLEL_UPLOADS = 8
+
+Check = Callable[[Mapping[str, bytes]], None]
+"""Given the files that are about to become live, by path; raises to stop the publication before they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,27 @@ class Upload:
     size: int
     cache_control: str = IMMUTABLE_CACHE
 
+    @property
+    def stage(self) -> int:
+        """When it goes up: objects and targets first, metadata that refers to them next, and roots last.
+
+        A root is live the moment it is stored: clients follow the chain by its numbers.
+        """
+        if not self.path.startswith("metadata/"):
+            return 0
+        return 2 if self.path.endswith(".root.json") else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A frozen publication: ``uploads`` in their order, then the commit of ``timestamp`` over the tag that was live."""
+    """A frozen publication: ``uploads`` in their order, then ``commit`` replaces the timestamp that was ``live_tag``.
+
+    ``kept`` counts the files that are stored already; ``changed`` tells whether the timestamp is new.
+    """
 
     uploads: tuple[Upload, ...]
     timestamp: Upload
+    commit: bytes
     live_tag: str | None
     changed: bool
     kept: int
@@ -38,51 +55,70 @@ class Plan:
         """Bytes that go up."""
         return sum(upload.size for upload in self.uploads) + (self.timestamp.size if self.changed else 0)
 
-    def run(self, store: Store, before_commit: Callable[[bytes], None], progress: Progress = no_progress) -> None:
-        """Upload, call ``before_commit`` with the new timestamp (it raises to stop), then commit.
+    def run(self, store: Store, before_live: Check, progress: Progress = no_progress) -> None:
+        """Upload what nobody sees yet, call ``before_live``, then store what makes it live.
 
-        Safe to run again after a kill at any point. Raises what the store and ``before_commit`` raise.
+        Safe to run again after a kill at any point. Raises what the store and ``before_live`` raise.
         """
-        ordered = sorted(self.uploads, key=lambda upload: (_stage(upload.path), upload.path))
         done = 0
-        with ThreadPoolExecutor(PARALLEL_UPLOADS) as pool:
-            for stage in sorted({_stage(upload.path) for upload in ordered}):
-                batch = [upload for upload in ordered if _stage(upload.path) == stage]
-                for upload, _ in zip(batch, pool.map(lambda up: store.create(up.path, up.source), batch), strict=True):
-                    done += upload.size
-                    progress(done, self.size, f"uploading {upload.path}")
-        if not self.changed:
+        for stage in (0, 1):
+            for upload in _uploaded([upload for upload in self.uploads if upload.stage == stage], store):
+                done += upload.size
+                progress(done, self.size, f"uploading {upload.path}")
+        roots = [upload for upload in self.uploads if upload.stage == 2]
+        live = {root.path: root.source.read_bytes() for root in roots}
+        if self.changed:
+            live[self.timestamp.path] = self.commit
+        if not live:
             return
-        data = self.timestamp.source.read_bytes()
-        before_commit(data)
-        store.replace(self.timestamp.path, data, self.live_tag)
+        before_live(live)
+        for root in roots:
+            store.create(root.path, root.source)
+        if self.changed:
+            store.replace(self.timestamp.path, self.commit, self.live_tag)
+        progress(self.size, self.size, f"uploading {self.timestamp.path}")
 
 
-def _stage(path: str) -> int:
-    """Objects and targets first, metadata after them, root last of all: a root is live the moment it is stored."""
-    if not path.startswith("metadata/"):
-        return 0
-    return 2 if path.endswith(".root.json") else 1
+def _uploaded(uploads: Iterable[Upload], store: Store) -> Iterator[Upload]:
+    """Upload several at once and yield each in turn. The first error stops what has not begun."""
+
+    def create(upload: Upload) -> Upload:
+        store.create(upload.path, upload.source)
+        return upload
+
+    with ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload") as pool:
+        yield from pool.map(create, uploads)
 
 
-def plan_upload(files: Iterable[tuple[str, Path]], store: Store) -> Plan:
-    """Return the plan that brings ``store`` up to ``files`` (path in the site, local file).
+def plan_upload(files: Mapping[str, Path], timestamp: bytes, store: Store) -> Plan:
+    """Return the plan that brings ``store`` up to ``files``, local files by path in the site, under ``timestamp``.
 
-    Raises ``TransferError``.
+    What is stored under a digest is taken for what it says if its size is right; metadata, whose numbers somebody else
+    may have taken, is compared. Raises ``RepositoryError`` (STORE_CONFLICT), ``TransferError`` or ``OSError``.
     """
     uploads: list[Upload] = []
-    timestamp: Upload | None = None
-    kept = 0
-    for path, source in files:
+    for path, source in files.items():
         upload = Upload(path, source, source.stat().st_size)
-        if path in MUTABLE:
-            timestamp = Upload(path, source, upload.size, MUTABLE_CACHE)
-        elif store.has(path, upload.size):
-            kept += 1
+        if upload.stage == 0:
+            stored = store.has(path, upload.size)
         else:
+            there = store.read(path)
+            stored = there is not None
+            if there is not None and there.data != source.read_bytes():
+                raise conflict_at(path)
+        if not stored:
             uploads.append(upload)
-    if timestamp is None:
-        raise ValueError("a site has a timestamp")
-    live = store.read(timestamp.path)
-    changed = live is None or live.data != timestamp.source.read_bytes()
-    return Plan(tuple(uploads), timestamp, live.tag if live else None, changed, kept)
+    live = store.read(TIMESTAMP)
+    return Plan(
+        uploads=tuple(sorted(uploads, key=lambda upload: (upload.stage, _root_number(upload)))),
+        timestamp=Upload(TIMESTAMP, Path(), len(timestamp), MUTABLE_CACHE),
+        commit=timestamp,
+        live_tag=live.tag if live else None,
+        changed=live is None or live.data != timestamp,
+        kept=len(files) - len(uploads),
+    )
+
+
+def _root_number(upload: Upload) -> int:
+    """Return a root's number, since 10.root.json comes after 9.root.json; others keep their order."""
+    return int(upload.path.removeprefix("metadata/").partition(".")[0]) if upload.stage == 2 else 0

@@ -6,16 +6,28 @@ swaps one only while it is still what was read.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import RepositoryError, TransferError
-from ..files import create_durably, exclusive, hash_file, write_durably
+from ..files import (
+    TEMPORARY_PREFIX,
+    copy_durably,
+    exclusive,
+    hash_file,
+    make_directory,
+    read_bounded,
+    write_durably,
+)
 from ..values import content_of, path_flaw
 
-MUTABLE = ("metadata/timestamp.json",)
+TIMESTAMP = "metadata/timestamp.json"
 """The only file of a site that is ever replaced, and so its commit point."""
+
+READ_LIMIT = 8 * 1024 * 1024
+"""Bytes that a file read through `Store.read` may have: metadata has fewer."""
 
 IMMUTABLE_CACHE = "public, max-age=31536000, immutable"
 MUTABLE_CACHE = "max-age=60, must-revalidate"
@@ -68,8 +80,14 @@ class FolderStore:
 
     def read(self, path: str) -> Stored | None:
         """See `Store.read`."""
+
+        def too_large() -> TransferError:
+            return TransferError(
+                "TOO_LARGE", f"{path} has more than {READ_LIMIT} bytes: no site has such a file.", path=path
+            )
+
         try:
-            data = self._place(path).read_bytes()
+            data = read_bounded(self._place(path), READ_LIMIT, too_large)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -89,38 +107,51 @@ class FolderStore:
         """See `Store.create`."""
         place = self._place(path)
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if create_durably(place, source.read_bytes()):
+            make_directory(place.parent)
+            if copy_durably(source, place):
                 return True
             same = hash_file(place) == hash_file(source)
         except OSError as error:
             raise _failed(path, error) from error
         if not same:
-            raise RepositoryError(
-                "STORE_CONFLICT",
-                f"{path} is stored already, with other bytes than this workspace has.",
-                hint="Somebody else published, or wrote into the destination. Run `sealcast verify` on it.",
-                path=path,
-            )
+            raise conflict_at(path)
         return False
 
     def replace(self, path: str, data: bytes, tag: str | None) -> None:
         """See `Store.replace`."""
         place = self._place(path)
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(place.parent)
             with exclusive(place.parent / ".lock", _conflict):
                 stored = self.read(path)
                 if (stored.tag if stored else None) != tag:
                     raise _conflict()
                 write_durably(place, data)
+                self._remove_temporaries()
         except OSError as error:
             raise _failed(path, error) from error
+
+    def _remove_temporaries(self) -> None:
+        """Remove what killed publications left; one that runs at this moment has lost, and is told so."""
+        for name in ("metadata", "targets", "objects"):
+            for temporary in list((self._folder / name).rglob(f"{TEMPORARY_PREFIX}*")):
+                temporary.unlink(missing_ok=True)
 
     def _place(self, path: str) -> Path:
         if flaw := path_flaw(path):
             raise RepositoryError("UNSAFE_NAME", f"The path {path[:200]!r} {flaw}.")
         return self._folder / path
+
+
+def conflict_at(path: str) -> RepositoryError:
+    """Return what is raised when a file that never changes is stored with other bytes."""
+    return RepositoryError(
+        "STORE_CONFLICT",
+        f"{path} is stored already, with other bytes than this workspace has.",
+        safe="Readers see what they saw before.",
+        hint="Somebody else published, or wrote into the destination. Run `sealcast verify` on it.",
+        path=path,
+    )
 
 
 def _conflict() -> RepositoryError:
@@ -133,8 +164,9 @@ def _conflict() -> RepositoryError:
 
 
 def _failed(path: str, error: OSError) -> TransferError:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     return TransferError(
-        "STORE_FAILED",
+        "NO_SPACE" if full else "STORE_FAILED",
         f"{path} could not be stored or read: {error.strerror or error}.",
         safe="Readers see the publication before this one.",
         hint="Correct the cause and run the command again; what is stored already is kept.",

@@ -1,9 +1,8 @@
-"""Adding a release: from input files to a new channel document, prepared whole before anything is signed."""
+"""Adding a release: from input files to objects and an archive, prepared whole before anything is signed."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +10,20 @@ import msgspec
 from tuf.api.metadata import TargetFile
 
 from ..config import AppConfig
-from ..errors import RepositoryError
-from ..files import hash_file
-from ..model import Build, ChannelDocument, Delta, Manifest, parse_constraint
-from ..model.roles import published_path, role_prefix, target
+from ..errors import ConfigError, ObjectError, RepositoryError
+from ..model import Build, ChannelDocument, File, Manifest, parse_constraint
+from ..model.roles import role_prefix
 from ..values import Progress, check_name
-from .archive import archive_name, write_archive
-from .building import EFFORT_LEVELS, Built, build_release, load_manifest, make_deltas
-from .sources import Entry, Input, open_input
+from .archive_targets import archive_name, carried_archive, make_archive
+from .building import Names, build_release, is_whole, load_manifest, read_files, store_manifest
+from .channels import version_exists
+from .entries import Entry
+from .sources import open_input
 from .versions import parse_version
 from .workspace import Workspace
+
+_NOTES_LIMIT = 16_384
+_NATIVE_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,122 +31,126 @@ class NewRelease:
     """What somebody wants to release: see `sealcast.publisher.Repository.add_release`."""
 
     path: Path
-    app: str
-    version: str
-    platform: str = "any"
+    names: Names
     notes: str = ""
     native: str = ""
+    allow_secrets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A release whose objects and archive are stored, and which nothing refers to yet."""
+    """A release whose objects and archive are stored, and which nothing refers to yet. Sizes are in bytes."""
 
-    built: Built
+    build: Build
+    files: int
+    size: int
     archive: TargetFile | None
 
 
-def check_new(new: NewRelease, known: Iterable[str], *, allow_lower: bool) -> None:
+def check_new(new: NewRelease, workspace: Path) -> None:
     """Check what can be checked before any file is read.
 
-    Raises ``ConfigError`` (BAD_VERSION, UNSAFE_NAME) or ``RepositoryError`` (VERSION_LOWER).
+    Raises ``ConfigError`` (BAD_VERSION, UNSAFE_NAME, BAD_NOTES, BAD_NATIVE) or ``RepositoryError``
+    (INPUT_HOLDS_WORKSPACE).
     """
-    version = parse_version(new.version)
-    check_name(new.platform, "platform")
+    parse_version(new.names.version)
+    check_name(new.names.platform, "platform")
     if new.native:
         parse_constraint(new.native)
-    newest = max(map(parse_version, known), default=None)
-    if newest is not None and version < newest and not allow_lower:
-        raise RepositoryError(
-            "VERSION_LOWER",
-            f"Version {new.version} is lower than {newest}, the newest of {new.app}.",
-            hint="Give a higher version, or say --allow-lower for a fix to an old line.",
+    if len(new.native) > _NATIVE_LIMIT:
+        raise ConfigError("BAD_VERSION", f"The native constraint is longer than {_NATIVE_LIMIT} characters.")
+    if len(new.notes) > _NOTES_LIMIT or not _is_text(new.notes):
+        raise ConfigError(
+            "BAD_NOTES",
+            f"The notes are not text of up to {_NOTES_LIMIT:,} characters.",
+            hint="Shorten the notes, and link to the rest.",
         )
+    if workspace.resolve().is_relative_to(new.path.resolve()):
+        raise RepositoryError(
+            "INPUT_HOLDS_WORKSPACE",
+            "The folder to release holds this very workspace, with its private keys.",
+            hint="Give the folder that your build writes.",
+        )
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character, as a name that is not UTF-8 brings along
+        return False
+    return True
 
 
 def prepare(
-    workspace: Workspace, new: NewRelease, settings: AppConfig, channel: ChannelDocument, progress: Progress
+    workspace: Workspace,
+    new: NewRelease,
+    settings: AppConfig,
+    channel: ChannelDocument,
+    known: Build | None,
+    listed: Mapping[str, TargetFile],
+    progress: Progress,
 ) -> Prepared:
-    """Build the release's objects and archive. Raises as `open_input` and `build_release` do, and ``OSError``."""
-    with open_input(new.path) as opened:
-        built = build_release(
-            opened.entries,
-            app=new.app,
-            version=new.version,
-            platform=new.platform,
-            native=new.native,
-            effort=settings.effort,
-            before=_manifests(workspace, channel, new.platform),
-            store=workspace.objects,
-            progress=progress,
-        )
-        archive = _archive(workspace, new, settings, channel.channel, opened)
-    return Prepared(built, archive)
+    """Bring the release's objects and its archive into the workspace.
+
+    ``known`` is the build that this version and platform has already: the same files lead to it again, and what is
+    missing of it is made anew. ``listed`` are the targets of all roles. Raises ``RepositoryError`` (VERSION_EXISTS),
+    as `open_input` and `build_release` do, and ``OSError``.
+    """
+    with open_input(new.path, workspace.cache) as entries:
+        files = read_files(entries, progress, allow_secrets=new.allow_secrets)
+        build = _known_build(workspace, new, files, known)
+        if build is None:
+            before = _manifests(workspace, channel, new.names.platform)
+            manifest = build_release(
+                new.names,
+                files,
+                entries,
+                effort=settings.effort,
+                before=before,
+                store=workspace.objects,
+                progress=progress,
+            )
+            build = store_manifest(manifest, new.native, settings.effort, workspace.objects)
+            if known is not None and build.manifest.sha256 != known.manifest.sha256:
+                raise version_exists(new.names.version, new.names.platform)
+        archive = _archive(workspace, new.names, settings, channel, list(zip(files, entries, strict=True)), listed)
+    return Prepared(build, len(files), sum(file.size for file in files), archive)
+
+
+def _known_build(workspace: Workspace, new: NewRelease, files: tuple[File, ...], known: Build | None) -> Build | None:
+    """Return the build that the version has, if it has these files and all of it is here."""
+    if known is None:
+        return None
+    try:
+        manifest = load_manifest(known, workspace.objects)
+    except ObjectError:  # damaged: making the release again brings it back
+        return None
+    if manifest.files != files:
+        raise version_exists(new.names.version, new.names.platform)
+    if not all(is_whole(workspace.objects, pack.content) for pack in manifest.packs):
+        return None
+    return msgspec.structs.replace(known, native=new.native or known.native)
 
 
 def _manifests(workspace: Workspace, channel: ChannelDocument, platform: str) -> list[Manifest]:
-    builds = [release.platforms.get(platform) for release in channel.releases]
+    builds = [release.build_for(platform) for release in channel.releases]
     return [load_manifest(build, workspace.objects) for build in builds if build is not None]
 
 
 def _archive(
-    workspace: Workspace, new: NewRelease, settings: AppConfig, channel: str, opened: Input
+    workspace: Workspace,
+    names: Names,
+    settings: AppConfig,
+    channel: ChannelDocument,
+    members: Sequence[tuple[File, Entry]],
+    listed: Mapping[str, TargetFile],
 ) -> TargetFile | None:
     if settings.archive == "none":
         return None
-    name = archive_name(new.app, new.version, new.platform, settings.archive)
-    return store_archive(
-        workspace, f"{role_prefix(new.app, channel)}/{name}", opened.entries, settings.archive, settings.effort
-    )
-
-
-def store_archive(workspace: Workspace, path: str, entries: Iterable[Entry], kind: str, effort: str) -> TargetFile:
-    """Write an archive and put it under its digest as the target ``path``."""
-    workspace.cache.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=workspace.cache) as folder:
-        made = Path(folder) / "archive"
-        write_archive(made, entries, kind, EFFORT_LEVELS[effort])
-        entry = target(path, hash_file(made))
-        place = workspace.folder / published_path(entry)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        made.replace(place)
-    return entry
-
-
-def with_deltas(
-    workspace: Workspace,
-    documents: Mapping[tuple[str, str], ChannelDocument],
-    document: ChannelDocument,
-    sequence: int,
-    settings: AppConfig,
-) -> ChannelDocument:
-    """Return ``document`` with deltas to the release of this sequence from the newest releases before it."""
-    release = document.release(sequence)
-    if release is None:
-        raise ValueError(f"no release has the sequence {sequence}")
-    earlier = sorted(
-        (other for other in document.releases if other.sequence != sequence), key=lambda other: -other.sequence
-    )[: settings.deltas]
-    known = _known_deltas(documents.values())
-    platforms = {}
-    for platform, build in release.platforms.items():
-        bases = [base for other in earlier if (base := other.platforms.get(platform)) is not None]
-        platforms[platform] = make_deltas(build, bases, known, settings.effort, workspace.objects)
-    grown = msgspec.structs.replace(release, platforms=platforms)
-    releases = tuple(grown if old.sequence == sequence else old for old in document.releases)
-    return msgspec.structs.replace(document, releases=releases)
-
-
-def _known_deltas(documents: Iterable[ChannelDocument]) -> dict[tuple[str, str], Delta]:
-    return {
-        (delta.base, build.manifest.sha256): delta
-        for document in documents
-        for release in document.releases
-        for build in release.platforms.values()
-        for delta in build.deltas
-    }
-
-
-def without_deltas(build: Build) -> Build:
-    """Return the build as the catalogue keeps it: deltas belong to a channel's history."""
-    return msgspec.structs.replace(build, deltas=())
+    name = archive_name(names.app, names.version, names.platform, settings.archive)
+    path = f"{role_prefix(names.app, channel.channel)}/{name}"
+    try:
+        found = carried_archive(workspace, path, listed)
+    except RepositoryError:  # damaged: it is made again
+        found = None
+    return found or make_archive(workspace, path, members, settings.archive, settings.effort)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..errors import SigningError
 from ..model import due_at
-from ..model.roles import EXTENSION
-from ..values import parse_time
-from .signatory import Signatory
-from .workspace import State, Workspace
+from .signatory import Signatory, holder_names
+from .state import State
+from .workspace import Workspace
+
+ONLINE = ("snapshot", "timestamp")
+"""The roles without which nothing that is signed becomes true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,74 +36,77 @@ class RoleStatus:
         return self.expires <= now
 
 
-def role_statuses(state: State) -> Iterator[RoleStatus]:
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh signs again, and what is due but could not be signed here.
+
+    ``refused`` says why, for roles whose signers are here and would not sign (a wrong passphrase, say).
+    """
+
+    signed: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    refused: tuple[SigningError, ...] = ()
+
+
+def role_statuses(workspace: Workspace, state: State) -> Iterator[RoleStatus]:
     """Yield every role of the repository, the top-level ones first."""
-    root, targets = state.root.signed, state.targets
-    ours = root.unrecognized_fields.get(EXTENSION)
-    names = ours.get("holders", {}) if isinstance(ours, dict) else {}
-    issued = issued_at(state)
-    top = {"root": root, "targets": targets, "snapshot": state.snapshot.signed, "timestamp": state.timestamp.signed}
-    for role, signed in top.items():
-        holders = root.roles[role]
-        yield RoleStatus(
-            role,
-            signed.version,
-            signed.expires,
-            due_at(role, signed.expires, issued if role == "timestamp" else None),
-            holders.threshold,
-            tuple(names.get(keyid, keyid[:16]) for keyid in holders.keyids),
-        )
-    delegations = targets.delegations
-    for role, delegated in (delegations.roles if delegations and delegations.roles else {}).items():
-        metadata = state.roles[role].signed
+    root, delegations = state.root.signed, state.targets.delegations
+    top = {
+        "root": root,
+        "targets": state.targets,
+        "snapshot": state.snapshot.signed,
+        "timestamp": state.timestamp.signed,
+    }
+    signed = {**top, **{role: metadata.signed for role, metadata in state.roles.items() if role != "targets"}}
+    held = {**root.roles, **(delegations.roles or {} if delegations else {})}
+    for role, metadata in signed.items():
+        issued = state.issued if role == "timestamp" else None
         yield RoleStatus(
             role,
             metadata.version,
             metadata.expires,
-            due_at(role, metadata.expires),
-            delegated.threshold,
-            tuple(names.get(keyid, keyid[:16]) for keyid in delegated.keyids),
+            due_at(role, metadata.expires, issued, lifetime=workspace.lifetime(role)),
+            held[role].threshold,
+            holder_names(root, held[role].keyids),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What a refresh signs again, and what is due but has its signers elsewhere."""
-
-    signed: tuple[str, ...]
-    elsewhere: tuple[str, ...]
-
-
-def plan_refresh(state: State, signatory: Signatory, now: datetime) -> Refreshed:
-    """Return which roles are due at ``now``, by whether enough of their signers are at hand."""
-    due = [status.role for status in role_statuses(state) if status.is_due(now)]
-    root, targets = state.root.signed, state.targets
-    signed = [role for role in due if signatory.can_sign(role, root, targets)]
+def plan_refresh(workspace: Workspace, state: State, signatory: Signatory, now: datetime) -> Refreshed:
+    """Return which roles are due at ``now``, by whether their signers are at hand."""
+    due = [status.role for status in role_statuses(workspace, state) if status.is_due(now)]
+    able = {role: signatory.can_sign(role, state.root.signed, state.targets) for role in (*due, *ONLINE)}
+    # What the snapshot lists is true only with a new snapshot, and that only with a new timestamp.
+    online = all(able[role] for role in ONLINE)
+    signed = [role for role in due if able[role] and (online or role in {"root", "timestamp"})]
     elsewhere = [role for role in due if role not in signed]
-    online = ("snapshot", "timestamp")
-    # Whatever is listed by the snapshot takes it along, and that the timestamp.
     if any(role not in {"root", "timestamp"} for role in signed):
-        signatory.require(online, root, targets)
-        signed = [role for role in signed if role not in online] + list(online)
+        signed = [role for role in signed if role not in ONLINE] + list(ONLINE)
     return Refreshed(tuple(signed), tuple(elsewhere))
 
 
-def run_refresh(workspace: Workspace, state: State, roles: Sequence[str], signatory: Signatory, now: datetime) -> None:
-    """Sign ``roles``, as `plan_refresh` returned them. Raises ``SigningError``."""
-    if "root" in roles:
-        workspace.renew_root(state, signatory, now)
-        state = workspace.load()
-    listed = {
-        role: list(state.roles[role].signed.targets.values())
-        for role in roles
-        if role not in {"root", "snapshot", "timestamp"}
-    }
-    if "snapshot" in roles:
-        workspace.commit(state, listed, signatory, now)
-    elif "timestamp" in roles:
+def run_refresh(workspace: Workspace, state: State, plan: Refreshed, signatory: Signatory, now: datetime) -> Refreshed:
+    """Sign the roles of ``plan`` and return what was done.
+
+    A role that its signers here refuse to sign does not keep the others, and the timestamp least of all, from being
+    signed. Raises ``SigningError`` when snapshot or timestamp cannot be signed, and as `Workspace.commit` does.
+    """
+    ready: list[str] = []
+    refused: list[SigningError] = []
+    for role in plan.signed:
+        try:
+            signatory.unlock(role, state.root.signed, state.targets)
+            ready.append(role)
+        except SigningError as error:
+            if role in ONLINE:
+                raise
+            error.data.setdefault("role", role)
+            refused.append(error)
+    if "root" in ready:
+        state = workspace.renew_root(state, signatory, now)
+    if "snapshot" in ready:
+        targets = {role: list(state.roles[role].signed.targets.values()) for role in ready if role in state.roles}
+        workspace.commit(state, targets, signatory, now)
+    elif "timestamp" in ready:
         workspace.renew_timestamp(state, signatory, now)
-
-
-def issued_at(state: State) -> datetime:
-    """Return when the timestamp was signed."""
-    return parse_time(state.timestamp.signed.unrecognized_fields[EXTENSION]["issued"])
+    left = [role for role in plan.signed if role not in ready]
+    return Refreshed(tuple(ready), (*plan.elsewhere, *left), tuple(refused))

@@ -11,37 +11,33 @@ plan.run()
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-import msgspec
-from tuf.api.metadata import TargetFile
-
 from ..audit import Report
 from ..config import AppConfig, find_workspace
 from ..errors import ConfigError, RepositoryError
-from ..files import TEMPORARY_PREFIX
-from ..model import ChannelDocument, Release, channel_flaw
-from ..model.roles import published_path, role_name, role_prefix, target
+from ..model import ChannelDocument, Release
+from ..model.roles import role_name
 from ..signing import EnvironmentSecrets, Secrets
-from ..values import Clock, Content, Progress, format_time, no_progress
+from ..values import Clock, Progress, format_time, no_progress
 from . import channels
-from .adding import NewRelease, Prepared, check_new, prepare, with_deltas, without_deltas
-from .archive import archive_name
-from .building import load_manifest
-from .catalogue import Catalogue, ReleaseRecord, grown
+from .adding import NewRelease, check_new, prepare
+from .building import Names, load_manifest
+from .catalogue import Catalogue, ReleaseRecord
+from .change import Change, changing
 from .creation import Wanted, create_solo
+from .current import channel_documents, document_of
+from .deltas import without_deltas
 from .differences import Differences, differences
 from .publication import Publication, plan_publication
 from .refresh import Refreshed, RoleStatus, plan_refresh, role_statuses, run_refresh
 from .signatory import Signatory
-from .site_files import channel_documents
-from .workspace import State, Workspace
+from .workspace import Workspace
 
 
 def _now() -> datetime:
@@ -137,42 +133,52 @@ class Repository:
         native: str = "",
         candidate: bool = False,
         allow_lower: bool = False,
+        allow_secrets: bool = False,
     ) -> Added:
         """Add the folder or archive at ``path`` as a release, and make it the channel's stable one.
 
-        ``candidate`` makes it the candidate instead, offered to nobody yet. Adding the same files under the same
-        version again is no error, and finishes what a killed run began. Raises ``ConfigError``, ``RepositoryError``
-        (VERSION_EXISTS, VERSION_LOWER, NO_INPUT, SOURCE_CHANGED, BUSY, …), ``ObjectError`` (UNSAFE_NAME),
-        ``SigningError``.
+        ``candidate`` makes it the candidate instead, offered to nobody yet. ``allow_secrets`` lets files with private
+        keys pass (test fixtures, say). Adding the same files under the same version again is no error, finishes what a
+        killed run began, and brings back what was lost or damaged of the release.
+
+        Raises ``ConfigError`` (UNKNOWN_APP, UNKNOWN_CHANNEL, BAD_VERSION, BAD_NOTES, UNSAFE_NAME, NAME_TAKEN),
+        ``RepositoryError`` (BUSY, VERSION_EXISTS, VERSION_LOWER, NOT_NEWER, ROLLOUT_RUNNING, RELEASE_RECALLED,
+        WORKSPACE_DAMAGED, CLOCK_BACK; about the input NO_INPUT, EMPTY_INPUT, BAD_ARCHIVE, UNSAFE_TYPE, UNREADABLE,
+        SOURCE_CHANGED, SECRET_IN_INPUT, INPUT_HOLDS_WORKSPACE), ``ObjectError`` (UNSAFE_NAME, OBJECT_MISSING,
+        HASH_MISMATCH, TOO_LARGE) or ``SigningError``.
         """
         app, settings = self.workspace.config.app(app)
         channel = self._channel_name(app, settings, channel)
-        new = NewRelease(Path(path), app, version, platform, notes, native)
-        check_new(new, self._catalogue.versions(app), allow_lower=allow_lower)
-        with self._changing(role_name(app, channel)) as state:
-            documents = channel_documents(self.workspace, state)
-            prepared = prepare(self.workspace, new, settings, documents[app, channel], self._progress)
-            self._record(new, prepared)
-            document, sequence = channels.enter(
-                documents[app, channel], version, {platform: prepared.built.build}, notes=notes
-            )
+        new = NewRelease(Path(path), Names(app, version, platform), notes, native, allow_secrets)
+        check_new(new, self.workspace.folder)
+        with self._changing() as change:
+            before = document_of(change.documents, app, channel)
+            change.require([role_name(app, channel)])
+            if not allow_lower:
+                hint = "Give a higher version, or say --allow-lower for a fix to an old line."
+                channels.check_not_lower(version, before, hint=hint)
+            record = self._catalogue.get(app, version)
+            known = record.builds.get(platform) if record else None
+            prepared = prepare(self.workspace, new, settings, before, known, change.state.listed, self._progress)
+            document, sequence = channels.enter(before, version, {platform: prepared.build}, notes=notes)
             if candidate:
                 document = channels.make_candidate(document, sequence, self._random(16).hex())
             else:
                 document = channels.make_stable(document, sequence, settings.keep)
-            document = with_deltas(self.workspace, documents, document, sequence, settings)
-            self._commit(state, document, [prepared.archive] if prepared.archive else [])
+            document = change.with_deltas(document, sequence, settings)
+            change.commit([document], [prepared.archive] if prepared.archive else [])
+            now = format_time(change.now)
+            self._catalogue.add(app, version, {platform: prepared.build}, notes=notes, now=now)
         release = document.release(sequence)
         if release is None:
             raise ValueError("the release left its channel while it was added")
         archive = prepared.archive.length if prepared.archive else None
-        manifest = prepared.built.manifest
-        return Added(app, channel, release, len(manifest.files), manifest.size, archive)
+        return Added(app, channel, release, prepared.files, prepared.size, archive)
 
     def releases(self, app: str | None = None) -> tuple[ReleaseRecord, ...]:
         """Return the app's releases, the newest version first. Raises ``ConfigError`` (UNKNOWN_APP)."""
         app, _ = self.workspace.config.app(app)
-        return tuple(self._catalogue.require(app, version) for version in self._catalogue.versions(app))
+        return self._catalogue.all(app)
 
     def release(self, version: str, app: str | None = None) -> ReleaseRecord:
         """Return one release. Raises ``RepositoryError`` (UNKNOWN_RELEASE)."""
@@ -195,32 +201,21 @@ class Repository:
         return differences(*manifests)
 
     def remove_release(self, version: str, app: str | None = None) -> tuple[str, ...]:
-        """Forget a release that is live nowhere, and return the channels that no longer keep it.
+        """Take out a release that is live nowhere, and return the channels that no longer keep it.
 
-        Raises ``RepositoryError``: UNKNOWN_RELEASE, RELEASE_LIVE.
+        Its version stays taken: it never gets other files. Raises ``RepositoryError``: UNKNOWN_RELEASE, RELEASE_LIVE.
         """
-        app, settings = self.workspace.config.app(app)
-        self._catalogue.require(app, version)
-        left = []
-        with self.workspace.changing():
-            state = self.workspace.load()
-            documents = channel_documents(self.workspace, state)
-            changed = {}
-            for channel in settings.channels:
-                document = channels.remove(documents[app, channel], version)
-                if document != documents[app, channel]:
-                    changed[channel] = document
+        app, _ = self.workspace.config.app(app)
+        with self._changing() as change:
+            self._catalogue.require(app, version)
+            mine = {key: document for key, document in change.documents.items() if key[0] == app}
+            smaller = {key: channels.remove(document, version) for key, document in mine.items()}
+            changed = {key: document for key, document in smaller.items() if document != mine[key]}
             if changed:
-                self._signatory.require(
-                    [*(role_name(app, channel) for channel in changed), "snapshot", "timestamp"],
-                    state.root.signed,
-                    state.targets,
-                )
-            for channel, document in changed.items():
-                state = self._commit(state, document, [])
-                left.append(channel)
+                change.require(role_name(*key) for key in changed)
+            change.commit(changed.values())
             self._catalogue.remove(app, version)
-        return tuple(left)
+        return tuple(channel for _, channel in changed)
 
     # ------------------------------------------------------------------------------------------------- channels
 
@@ -231,59 +226,65 @@ class Repository:
         return tuple(documents[app, channel] for channel in settings.channels if (app, channel) in documents)
 
     def channel(self, name: str, app: str | None = None) -> ChannelDocument:
-        """Return one channel's document. Raises ``RepositoryError`` (UNKNOWN_CHANNEL)."""
+        """Return one channel's document. Raises ``ConfigError`` (UNKNOWN_CHANNEL)."""
         app, settings = self.workspace.config.app(app)
         self._channel_name(app, settings, name)
-        return channel_documents(self.workspace, self.workspace.load())[app, name]
+        return document_of(channel_documents(self.workspace, self.workspace.load()), app, name)
 
     def promote(
-        self, source: str, destination: str, *, version: str | None = None, app: str | None = None
+        self,
+        source: str,
+        destination: str,
+        *,
+        version: str | None = None,
+        app: str | None = None,
     ) -> ChannelDocument:
         """Make a release of one channel, by default its stable one, the stable release of another.
 
         The same release, byte for byte: nothing is built or uploaded again but deltas from what the other channel had.
-        Raises ``RepositoryError``: UNKNOWN_CHANNEL, UNKNOWN_RELEASE, NOT_NEWER; ``SigningError``.
+        Raises ``ConfigError`` (UNKNOWN_CHANNEL, SAME_CHANNEL), ``RepositoryError`` (UNKNOWN_RELEASE, NOT_NEWER,
+        VERSION_LOWER unless ``version`` is given, RELEASE_RECALLED, BUSY, WORKSPACE_DAMAGED), ``SigningError``.
         """
         app, settings = self.workspace.config.app(app)
         for name in (source, destination):
             self._channel_name(app, settings, name)
-        with self._changing(role_name(app, destination)) as state:
-            documents = channel_documents(self.workspace, state)
-            origin = documents[app, source]
-            release = origin.by_version(version) if version else origin.release(origin.stable)
-            if release is None or release.sequence in origin.recall:
-                raise RepositoryError(
-                    "UNKNOWN_RELEASE",
-                    f"The channel {source} offers no release {version or 'yet'}.",
-                    hint=f"It lists: {', '.join(r.version for r in origin.releases) or 'none'}.",
-                )
-            builds = {platform: without_deltas(build) for platform, build in release.platforms.items()}
-            document, sequence = channels.enter(
-                documents[app, destination], release.version, builds, notes=release.notes
+        if source == destination:
+            raise ConfigError(
+                "SAME_CHANNEL",
+                f"A release of {source} cannot be promoted to {source}.",
+                hint="Name the channel that it comes from, then the one that it goes to.",
             )
+        with self._changing() as change:
+            before = document_of(change.documents, app, destination)
+            origin = document_of(change.documents, app, source)
+            change.require([role_name(app, destination)])
+            release = channels.offered(origin, version)
+            if version is None:
+                hint = f"If that is meant, name it: --version {release.version}"
+                channels.check_not_lower(release.version, before, hint=hint)
+            builds = {platform: without_deltas(build) for platform, build in release.platforms.items()}
+            document, sequence = channels.enter(before, release.version, builds, notes=release.notes)
             document = channels.make_stable(document, sequence, settings.keep)
-            document = with_deltas(self.workspace, documents, document, sequence, settings)
-            self._commit(state, document, self._copied_archives(state, app, source, destination, release))
+            document = change.with_deltas(document, sequence, settings)
+            (document,) = change.commit([document], change.carried_archives(document, sequence))
         return document
 
     # ----------------------------------------------------------------------------------- signatures, publication
 
     def status(self) -> tuple[RoleStatus, ...]:
         """Return every role with its version, expiry and holders, and when it is due."""
-        return tuple(role_statuses(self.workspace.load()))
+        return tuple(role_statuses(self.workspace, self.workspace.load()))
 
     def refresh(self, *, dry_run: bool = False) -> Refreshed:
         """Sign again every role that is due and whose signers are at hand. Nothing due: nothing done.
 
-        Safe to run from a scheduler, and twice. Raises ``RepositoryError`` (BUSY), ``SigningError``.
+        Safe to run from a scheduler, and twice. Raises ``RepositoryError`` (BUSY, WORKSPACE_DAMAGED, CLOCK_BACK),
+        ``SigningError`` when snapshot or timestamp are due and their signers are here and refuse.
         """
-        with self.workspace.changing():
-            state = self.workspace.load()
+        with self.workspace.changing() as state:
             now = self._clock()
-            work = plan_refresh(state, self._signatory, now)
-            if not dry_run:
-                run_refresh(self.workspace, state, work.signed, self._signatory, now)
-        return work
+            plan = plan_refresh(self.workspace, state, self._signatory, now)
+            return plan if dry_run else run_refresh(self.workspace, state, plan, self._signatory, now)
 
     def plan_publish(self, destination: str | Path) -> Publication:
         """Return the plan of publishing to ``destination``; its ``run`` does it. Raises as `plan_publication`."""
@@ -295,13 +296,8 @@ class Repository:
 
     # ------------------------------------------------------------------------------------------------- in common
 
-    @contextmanager
-    def _changing(self, role: str) -> Iterator[State]:
-        """Hold the workspace, with its committed state, once it is clear that the change can be signed here."""
-        with self.workspace.changing():
-            state = self.workspace.load()
-            self._signatory.require([role, "snapshot", "timestamp"], state.root.signed, state.targets)
-            yield state
+    def _changing(self) -> AbstractContextManager[Change]:
+        return changing(self.workspace, self._catalogue, self._signatory, self._clock())
 
     def _channel_name(self, app: str, settings: AppConfig, channel: str | None) -> str:
         if channel is None and len(settings.channels) == 1:
@@ -313,69 +309,3 @@ class Repository:
                 hint=f"Its channels: {', '.join(settings.channels)}.",
             )
         return channel
-
-    def _record(self, new: NewRelease, prepared: Prepared) -> None:
-        """Enter the release into the catalogue. Raises ``RepositoryError`` (VERSION_EXISTS) for other files."""
-        build = prepared.built.build
-        known = self._catalogue.get(new.app, new.version)
-        if known is None:
-            record = ReleaseRecord(
-                app=new.app,
-                version=new.version,
-                added=format_time(self._clock()),
-                builds={new.platform: build},
-                notes=new.notes,
-            )
-        else:
-            there = known.builds.get(new.platform)
-            if there is not None and there.manifest.sha256 != build.manifest.sha256:
-                raise RepositoryError(
-                    "VERSION_EXISTS",
-                    f"There is a release {new.version} for {new.platform} already, with other files.",
-                    hint="A release never changes. Give the new files a new version.",
-                )
-            record = grown(known, {new.platform: build}, new.notes)
-        self._catalogue.put(record)
-
-    def _commit(self, state: State, document: ChannelDocument, archives: Sequence[TargetFile]) -> State:
-        """Sign and commit ``document`` under its next revision, with the archives of the releases that it lists."""
-        app, channel = document.app, document.channel
-        role, prefix = role_name(app, channel), role_prefix(app, channel)
-        document = msgspec.structs.replace(document, revision=document.revision + 1)
-        if flaw := channel_flaw(document):
-            raise ValueError(f"the new channel document contradicts itself: {flaw}")
-        names = {
-            f"{prefix}/{archive_name(app, release.version, platform, kind)}"
-            for release in document.releases
-            for platform in release.platforms
-            for kind in ("tar.zst", "zip")
-        }
-        entries = {path: entry for path, entry in state.roles[role].signed.targets.items() if path in names}
-        entries.update({entry.path: entry for entry in archives})
-        document_entry = self.workspace.add_document(f"{prefix}/channel.json", document)
-        return self.workspace.commit(state, {role: [document_entry, *entries.values()]}, self._signatory, self._clock())
-
-    def _copied_archives(
-        self, state: State, app: str, source: str, destination: str, release: Release
-    ) -> list[TargetFile]:
-        """Return the archives of ``release`` as targets of another channel, their files linked or copied."""
-        copies = []
-        there = state.roles[role_name(app, source)].signed.targets
-        for platform in release.platforms:
-            for kind in ("tar.zst", "zip"):
-                name = archive_name(app, release.version, platform, kind)
-                entry = there.get(f"{role_prefix(app, source)}/{name}")
-                if entry is not None:
-                    content = Content(entry.hashes["sha256"], entry.length)
-                    copy = target(f"{role_prefix(app, destination)}/{name}", content)
-                    self._copy(published_path(entry), published_path(copy))
-                    copies.append(copy)
-        return copies
-
-    def _copy(self, source: str, destination: str) -> None:
-        place = self.workspace.folder / destination
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            temporary = place.with_name(f"{TEMPORARY_PREFIX}{place.name[:40]}")
-            shutil.copyfile(self.workspace.folder / source, temporary)
-            temporary.replace(place)

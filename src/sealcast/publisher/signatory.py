@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from securesystemslib.signer import Key, Signer
+from tuf.api import exceptions as tuf_errors
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
 from ..errors import SigningError
 from ..model.roles import EXTENSION
-from ..signing import RECORD_SUFFIX, Secrets, open_signer, read_record
+from ..signing import KEY_SUFFIX, RECORD_SUFFIX, Secrets, open_signer, read_record
+from ..values import printable
+
+
+class _Holders(NamedTuple):
+    """Who may sign a role: the keys by id, how many of them must, and the role that says so."""
+
+    keys: Mapping[str, Key]
+    threshold: int
+    delegator: Root | Targets
 
 
 class Signatory:
@@ -32,64 +42,94 @@ class Signatory:
         """
         scheme, _, rest = uri.partition(":")
         place = Path(rest).absolute()
-        record = place.with_suffix(RECORD_SUFFIX)
+        record = place.with_name(place.name.removesuffix(KEY_SUFFIX) + RECORD_SUFFIX)
         if scheme != "file" or not record.is_file():
             raise SigningError(
                 "UNKNOWN_SIGNER",
-                f"The signer {uri!r} has no public record beside it ({record.name}).",
+                f"The signer {printable(uri[:200])!r} has no public record beside it ({printable(record.name)}).",
                 hint="Keep NAME.pub.json beside NAME.pem, as `sealcast key new` writes them.",
             )
         self._uris[read_record(record).keyid] = f"{scheme}:{place}"
 
     def require(self, roles: Iterable[str], root: Root, targets: Targets) -> None:
-        """Raise ``SigningError`` (MISSING_SIGNERS) unless enough signers of every role are configured here."""
+        """Raise ``SigningError`` (MISSING_SIGNERS) unless enough signers of every role are at hand."""
         for role in roles:
             if not self.can_sign(role, root, targets):
-                raise self._missing(role, root, *_holders(role, root, targets))
+                raise self._missing(role, root, _holders(role, root, targets))
 
     def can_sign(self, role: str, root: Root, targets: Targets) -> bool:
-        """Tell whether enough signers of ``role`` are configured here."""
-        keys, threshold = _holders(role, root, targets)
-        return sum(keyid in self._uris for keyid in keys) >= threshold
+        """Tell whether enough signers of ``role`` are at hand: named, and not files that lie on another machine."""
+        holders = _holders(role, root, targets)
+        return sum(map(self._at_hand, holders.keys)) >= holders.threshold
+
+    def unlock(self, role: str, root: Root, targets: Targets) -> None:
+        """Open the signers of ``role`` that are at hand, which may ask for passphrases.
+
+        Raises ``SigningError`` as `sealcast.signing.open_signer` does.
+        """
+        for keyid, key in _holders(role, root, targets).keys.items():
+            if self._at_hand(keyid):
+                self._signer(keyid, key)
 
     def sign(self, role: str, signed: Root | Snapshot | Targets | Timestamp, root: Root, targets: Targets) -> bytes:
-        """Return ``signed`` as the bytes of signed metadata, with a signature of every holder that is reachable.
+        """Return ``signed`` as the bytes of signed metadata, with a signature of every holder that is at hand.
 
-        Raises ``SigningError``: MISSING_SIGNERS, or as the signers do.
+        Raises ``SigningError``: MISSING_SIGNERS, SIGNING_FAILED when a signer fails or signs wrongly, or as
+        `sealcast.signing.open_signer` does.
         """
-        keys, threshold = _holders(role, root, targets)
+        holders = _holders(role, root, targets)
         metadata: Metadata[Any] = Metadata(signed)
-        for keyid, key in keys.items():
-            if keyid in self._uris:
-                metadata.sign(self._signer(keyid, key), append=True)
-        if len(metadata.signatures) < threshold:
-            raise self._missing(role, root, keys, threshold)
+        try:
+            for keyid, key in holders.keys.items():
+                if self._at_hand(keyid):
+                    metadata.sign(self._signer(keyid, key), append=True)
+            if len(metadata.signatures) < holders.threshold:
+                raise self._missing(role, root, holders)
+            # Hardware can fail without saying so. What nobody could verify must not be kept.
+            holders.delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        except tuf_errors.UnsignedMetadataError as error:
+            raise SigningError(
+                "SIGNING_FAILED",
+                f"A signer of the role {role} failed, or made a signature that does not verify.",
+                hint="Check the device or service that holds the key, then run the command again.",
+                role=role,
+            ) from error
         return metadata.to_bytes(JSONSerializer(compact=True))
+
+    def _at_hand(self, keyid: str) -> bool:
+        # A workspace is shared: its configuration names the keys of everybody's machines.
+        scheme, _, rest = self._uris.get(keyid, "").partition(":")
+        return bool(scheme) and (scheme != "file" or (self._folder / rest.removeprefix("//")).is_file())
 
     def _signer(self, keyid: str, key: Key) -> Signer:
         if keyid not in self._open:
             self._open[keyid] = open_signer(self._uris[keyid], key, self._secrets, folder=self._folder)
         return self._open[keyid]
 
-    def _missing(self, role: str, root: Root, keys: Mapping[str, Key], threshold: int) -> SigningError:
-        ours = root.unrecognized_fields.get(EXTENSION)
-        names = ours.get("holders", {}) if isinstance(ours, dict) else {}
-        wanted = [str(names.get(keyid, keyid[:16])) for keyid in keys if keyid not in self._uris]
+    def _missing(self, role: str, root: Root, holders: _Holders) -> SigningError:
+        wanted = holder_names(root, [keyid for keyid in holders.keys if not self._at_hand(keyid)])
         return SigningError(
             "MISSING_SIGNERS",
-            f"The role {role} needs {threshold} signatures, and this machine does not hold enough of its signers.",
+            f"The role {role} needs {holders.threshold} signatures, and this machine does not hold enough of its "
+            "signers.",
             hint=f"These can sign: {', '.join(wanted)}. Name a signer with --signer or under [signers].",
             role=role,
         )
 
 
-def _holders(role: str, root: Root, targets: Targets) -> tuple[dict[str, Key], int]:
-    """Return the keys that may sign ``role``, by id, and how many of them must."""
+def holder_names(root: Root, keyids: Iterable[str]) -> tuple[str, ...]:
+    """Return the name of each key's holder as ``root`` gives it, or else the start of the key's id."""
+    ours = root.unrecognized_fields.get(EXTENSION)
+    names = ours.get("holders") if isinstance(ours, dict) else None
+    return tuple(str(names.get(keyid, keyid[:16]) if isinstance(names, dict) else keyid[:16]) for keyid in keyids)
+
+
+def _holders(role: str, root: Root, targets: Targets) -> _Holders:
     if role in root.roles:
         entry = root.roles[role]
-        return {keyid: root.keys[keyid] for keyid in entry.keyids}, entry.threshold
+        return _Holders({keyid: root.keys[keyid] for keyid in entry.keyids}, entry.threshold, root)
     delegations = targets.delegations
     if delegations is None or not delegations.roles or role not in delegations.roles:
         raise SigningError("UNKNOWN_ROLE", f"Nobody is named to sign the role {role}.")
     delegated = delegations.roles[role]
-    return {keyid: delegations.keys[keyid] for keyid in delegated.keyids}, delegated.threshold
+    return _Holders({keyid: delegations.keys[keyid] for keyid in delegated.keyids}, delegated.threshold, targets)

@@ -1,102 +1,124 @@
-"""Which files make up the site: everything that a client can reach from any snapshot still kept."""
+"""Which files make up the site: everything that a client can reach from the newest snapshot, or from an older one."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from tuf.api import exceptions as tuf_errors
-from tuf.api.metadata import Metadata, Snapshot, TargetFile, Targets
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets
 
-from ..errors import RepositoryError
-from ..model import ChannelDocument, Policy, read_channel, read_policy
-from ..model.roles import published_path, role_prefix
+from ..errors import SealcastError
+from ..model import Build, ChannelDocument, read_channel
+from ..model.roles import published_path
 from ..values import object_path
 from .building import load_manifest
-from .workspace import State, Workspace
+from .current import channel_documents
+from .state import State, damaged, stored_numbers
+from .workspace import Workspace
+
+T = TypeVar("T", Snapshot, Targets)
 
 
-def site_files(workspace: Workspace, state: State) -> Iterator[tuple[str, Path]]:
-    """Yield (path in the site, local file) of every file to publish: objects first, ``timestamp.json`` last.
+def site_files(workspace: Workspace, state: State, now: datetime) -> dict[str, Path]:
+    """Return the local file of every path to publish but the timestamp: objects, targets, metadata.
 
-    Older snapshots are kept with all that they list, since a reader may still hold an older timestamp. Raises
-    ``RepositoryError`` (WORKSPACE_DAMAGED) or ``ObjectError`` when something of the current state is missing.
+    A reader may hold an older timestamp, so older snapshots stay with all that they list, for as long as they are not
+    expired and so of use to anybody. Raises ``RepositoryError`` (WORKSPACE_DAMAGED) or ``ObjectError`` when something
+    of the current state is missing.
     """
-    paths: dict[str, Path] = {}
+    collection = _Collection(workspace)
     for document in channel_documents(workspace, state).values():
-        for sha256 in referred_objects(workspace, document):
-            paths[object_path(sha256)] = workspace.objects.path(sha256)
-    for name, entries in _metadata(workspace, state):
-        for entry in entries:
-            place = published_path(entry)
-            if (workspace.folder / place).is_file():
-                paths[place] = workspace.folder / place
-            elif name is None:
-                raise _missing(place)
-        if name is not None:
-            paths[f"metadata/{name}"] = workspace.metadata / name
-    paths["metadata/timestamp.json"] = workspace.metadata / "timestamp.json"
-    yield from paths.items()
+        for build in _builds(document):
+            collection.add_build(build)
+    for entry in state.listed.values():
+        collection.add(published_path(entry))
+    for role in (*state.roles, "snapshot"):
+        collection.add(f"metadata/{state.version(role)}.{role}.json")
+    for number in range(1, state.version("root") + 1):
+        collection.add(f"metadata/{number}.root.json")
+    lacking = [path for path, place in collection.files.items() if not place.is_file()]
+    if lacking:
+        raise damaged(f"{lacking[0]} is missing")
+    for snapshot in _older_snapshots(workspace, state, now):
+        collection.add_older(snapshot)
+    return {path: place for path, place in collection.files.items() if place.is_file()}
 
 
-def policies(workspace: Workspace, state: State) -> dict[str, Policy]:
-    """Return the policy of each app, by name."""
-    found = {}
-    for path, entry in state.targets.targets.items():
-        app = path.removesuffix("/policy.json")
-        found[app] = read_policy(workspace.read_target(entry), app=app)
-    return found
-
-
-def channel_documents(workspace: Workspace, state: State) -> dict[tuple[str, str], ChannelDocument]:
-    """Return the current document of each channel, by app and channel."""
-    documents = {}
-    for app, policy in policies(workspace, state).items():
-        for channel in policy.channels:
-            prefix = role_prefix(app, channel)
-            entry = state.roles[f"{app}-{channel}"].signed.targets[f"{prefix}/channel.json"]
-            documents[app, channel] = read_channel(workspace.read_target(entry), app=app, channel=channel)
-    return documents
-
-
-def referred_objects(workspace: Workspace, document: ChannelDocument) -> Iterator[str]:
-    """Yield the digests of the objects that a channel's releases need: manifests, packs and deltas."""
+def _builds(document: ChannelDocument) -> Iterator[Build]:
     for release in document.releases:
-        for build in release.platforms.values():
-            yield build.manifest.pack.sha256
-            yield from (pack.sha256 for pack in load_manifest(build, workspace.objects).packs)
-            yield from (delta.sha256 for delta in build.deltas)
+        yield from release.platforms.values()
 
 
-def _metadata(workspace: Workspace, state: State) -> Iterator[tuple[str | None, list[TargetFile]]]:
-    """Yield the metadata files with the targets that each lists; first, under None, all that is current."""
-    yield None, [entry for role in state.roles.values() for entry in role.signed.targets.values()]
-    for version in range(1, state.root.signed.version + 1):
-        yield f"{version}.root.json", []
-    for path in sorted(workspace.metadata.glob("*.snapshot.json")):
-        # A number beyond the committed one was left by a command that was killed.
-        if int(path.name.partition(".")[0]) <= state.snapshot.signed.version:
-            yield path.name, []
-            yield from _roles_of(workspace, path)
+def _older_snapshots(workspace: Workspace, state: State, now: datetime) -> Iterator[Snapshot]:
+    for number in stored_numbers(workspace.metadata).get("snapshot", []):
+        if number < state.version("snapshot"):
+            snapshot = _read(workspace, "snapshot", Snapshot, MetaFile(number))
+            if snapshot is None or snapshot.signed.expires <= now:
+                continue
+            with contextlib.suppress(tuf_errors.UnsignedMetadataError):
+                state.root.signed.verify_delegate("snapshot", snapshot.signed_bytes, snapshot.signatures)
+                yield snapshot.signed
 
 
-def _roles_of(workspace: Workspace, path: Path) -> Iterator[tuple[str, list[TargetFile]]]:
+def _read(workspace: Workspace, role: str, kind: type[T], listed: MetaFile) -> Metadata[T] | None:
+    """Return an older metadata file, or None where it is gone or damaged: nothing current depends on it."""
     try:
-        snapshot: Metadata[Snapshot] = Metadata.from_file(str(path))
-        for file, meta in snapshot.signed.meta.items():
-            name = f"{meta.version}.{file}"
-            if (workspace.metadata / name).is_file():
-                role: Metadata[Targets] = Metadata.from_file(str(workspace.metadata / name))
-                yield name, list(role.signed.targets.values())
-    except tuf_errors.RepositoryError as error:
-        raise _missing(f"metadata/{path.name}") from error
+        data = (workspace.metadata / f"{listed.version}.{role}.json").read_bytes()
+        listed.verify_length_and_hashes(data)
+        metadata: Metadata[T] = Metadata.from_bytes(data)
+    except (OSError, tuf_errors.RepositoryError):
+        return None
+    return metadata if isinstance(metadata.signed, kind) else None
 
 
-def _missing(path: str) -> RepositoryError:
-    return RepositoryError(
-        "WORKSPACE_DAMAGED",
-        f"{path} is part of the site, and this workspace does not have it whole.",
-        safe="Nothing was published.",
-        hint="Bring it back from the published site or from version control.",
-        path=path,
-    )
+class _Collection:
+    """The files found so far, by their path in the site."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.files: dict[str, Path] = {}
+        self._workspace = workspace
+        self._manifests: set[str] = set()
+
+    def add(self, path: str) -> None:
+        """Take the file of this path, which is the same in the workspace as in the site."""
+        self.files[path] = self._workspace.folder / path
+
+    def add_build(self, build: Build) -> None:
+        """Take the objects that a build needs: manifest, packs, deltas. Raises ``ObjectError``."""
+        digests = [delta.sha256 for delta in build.deltas]
+        if build.manifest.sha256 not in self._manifests:
+            packs = load_manifest(build, self._workspace.objects).packs
+            digests += [build.manifest.pack.sha256, *(pack.sha256 for pack in packs)]
+            self._manifests.add(build.manifest.sha256)
+        for sha256 in digests:
+            self.add(object_path(sha256))
+
+    def add_older(self, snapshot: Snapshot) -> None:
+        """Take what an older snapshot reaches, as far as it can be read here.
+
+        What is gone here is found where it was published, by whoever still needs it.
+        """
+        self.add(f"metadata/{snapshot.version}.snapshot.json")
+        for file, listed in snapshot.meta.items():
+            path = f"metadata/{listed.version}.{file}"
+            if path not in self.files:
+                role = _read(self._workspace, file.removesuffix(".json"), Targets, listed)
+                if role is not None:
+                    self.add(path)
+                    for entry in role.signed.targets.values():
+                        self._add_older_target(entry)
+
+    def _add_older_target(self, entry: TargetFile) -> None:
+        self.add(published_path(entry))
+        app, _, rest = entry.path.partition("/")
+        channel, _, name = rest.partition("/")
+        if name == "channel.json":
+            with contextlib.suppress(SealcastError):
+                document = read_channel(self._workspace.read_target(entry), app=app, channel=channel)
+                for build in _builds(document):
+                    with contextlib.suppress(SealcastError):
+                        self.add_build(build)

@@ -10,7 +10,8 @@ from ..errors import ConfigError
 def parse_version(text: str) -> semver.Version:
     """Return the SemVer version that ``text`` writes. Raises ``ConfigError`` (BAD_VERSION)."""
     try:
-        if len(text) <= 128:
+        # The library also takes digits of other scripts: two texts would be one version.
+        if len(text) <= 128 and text.isascii():
             return semver.Version.parse(text)
     except ValueError:
         pass  # answered below, with what was expected

@@ -2,59 +2,36 @@
 
 A workspace holds the site's own layout (``metadata``, ``targets``, ``objects``), the catalogue of releases and the
 configuration. Everything is written create-only and becomes true when ``timestamp.json`` is replaced; what a killed
-command leaves behind is never referred to, and its numbers are not used again.
+command leaves behind is set aside, and its numbers are not used again.
 """
 
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
-from tuf.api import exceptions as tuf_errors
-from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 
 from ..config import FILE_NAME, Config, read_config
-from ..documents import encode
 from ..errors import RepositoryError
-from ..files import create_durably, exclusive, remove_temporaries, write_durably
+from ..files import TEMPORARY_PREFIX, create_durably, exclusive, make_directory, write_durably
 from ..model import LIFETIMES, kind_of
-from ..model.roles import (
-    RESERVED_CHANNEL,
-    listed,
-    next_snapshot,
-    next_timestamp,
-    published_path,
-    role_targets,
-    target,
-)
+from ..model.roles import content_listed, listed, next_snapshot, next_timestamp, published_path, role_targets, target
 from ..packs import ObjectStore
 from ..values import content_of
+from ..verify import check_metadata
 from .signatory import Signatory
+from .state import State, damaged, load_state, stored_numbers
 
-S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
+MAX_STEP = 1000
+"""How far a version may lie above the one committed before: killed commands use up numbers, one each."""
 
-_NUMBERED = re.compile(r"(\d{1,15})\.([a-z0-9-]+)\.json")
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The committed metadata of a workspace: its newest root, timestamp, snapshot, and every targets role by name."""
-
-    root: Metadata[Root]
-    timestamp: Metadata[Timestamp]
-    snapshot: Metadata[Snapshot]
-    roles: Mapping[str, Metadata[Targets]]
-
-    @property
-    def targets(self) -> Targets:
-        """The top-level targets role."""
-        return self.roles["targets"].signed
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""How far the clocks of a publisher's machines may lie apart."""
 
 
 class Workspace:
@@ -67,40 +44,43 @@ class Workspace:
         self.metadata = folder / "metadata"
         self.objects = ObjectStore(folder)
         self.cache = folder / ".sealcast"
-
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Hold the workspace for one change. Raises ``RepositoryError`` (BUSY) when another command holds it."""
-        self.cache.mkdir(exist_ok=True)
-        with exclusive(self.cache / "lock", _busy):
-            for folder in (self.folder, self.metadata):
-                remove_temporaries(folder)
-            yield
+        self._abandoned = self.cache / "abandoned"
 
     def load(self) -> State:
-        """Return the committed metadata, its signatures and digests checked (expiry is not: it can be renewed).
+        """Return the committed state. Raises ``RepositoryError`` (WORKSPACE_DAMAGED)."""
+        return load_state(self.metadata)
 
-        Raises ``RepositoryError`` (WORKSPACE_DAMAGED).
+    @contextmanager
+    def changing(self) -> Iterator[State]:
+        """Hold the workspace, with its committed state, for one change.
+
+        Raises ``RepositoryError``: BUSY when another command holds it, WORKSPACE_DAMAGED.
         """
-        root = self._load(f"{max(self._numbers('root'), default=0)}.root.json", Root)
-        timestamp = self._load("timestamp.json", Timestamp)
-        self._check_signed(root.signed, "timestamp", timestamp)
-        entry = timestamp.signed.snapshot_meta
-        name = f"{entry.version}.snapshot.json"
-        self._check_listed(name, entry.hashes)
-        snapshot = self._load(name, Snapshot)
-        self._check_signed(root.signed, "snapshot", snapshot)
-        roles: dict[str, Metadata[Targets]] = {}
-        delegator: Root | Targets = root.signed
-        # The targets role comes first: it says who signs the others.
-        for file in sorted(snapshot.signed.meta, key=lambda file: (file != "targets.json", file)):
-            role, meta = file.removesuffix(".json"), snapshot.signed.meta[file]
-            name = f"{meta.version}.{file}"
-            self._check_listed(name, meta.hashes)
-            roles[role] = self._load(name, Targets)
-            self._check_signed(delegator, role, roles[role])
-            delegator = roles["targets"].signed
-        return State(root, timestamp, snapshot, roles)
+        make_directory(self._abandoned)
+        with exclusive(self.cache / "lock", busy):
+            state = self.load()
+            self._set_aside(state)
+            yield state
+
+    def _set_aside(self, state: State) -> None:
+        """Clear away what killed commands left.
+
+        Metadata that was signed and never committed must not be published by a later command; its numbers stay taken,
+        since it may have been copied.
+        """
+        for role, numbers in stored_numbers(self.metadata).items():
+            for number in numbers:
+                if number > state.version(role):
+                    name = f"{number}.{role}.json"
+                    (self.metadata / name).replace(self._abandoned / name)
+        left = list(self.folder.glob(f"{TEMPORARY_PREFIX}*"))
+        for name in ("metadata", "targets", "objects", "releases", self.cache.name):
+            left += (self.folder / name).rglob(f"{TEMPORARY_PREFIX}*")
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def read_target(self, entry: TargetFile) -> bytes:
         """Return the bytes of a target of this workspace. Raises ``RepositoryError`` (WORKSPACE_DAMAGED)."""
@@ -108,70 +88,65 @@ class Workspace:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise _damaged(f"{path.name} is missing or cannot be read ({error.strerror})") from error
-        if content_of(data).sha256 != entry.hashes["sha256"]:
-            raise _damaged(f"{path.name} is not the file that was signed")
+            raise damaged(f"{published_path(entry)} is missing or cannot be read") from error
+        if content_of(data) != content_listed(entry):
+            raise damaged(f"{published_path(entry)} is not the file that was signed")
         return data
 
     def add_target(self, path: str, data: bytes) -> TargetFile:
         """Store a target file under its digest and return its entry. Nothing refers to it yet."""
-        entry = target(path, content_of(data))
-        place = self.folder / published_path(entry)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        create_durably(place, data)
-        return entry
-
-    def add_document(self, path: str, document: object) -> TargetFile:
-        """Store a document as a target file and return its entry."""
-        return self.add_target(path, encode(document))
+        return store_target(self.folder, path, data)
 
     def commit(
-        self, state: State, changes: Mapping[str, list[TargetFile]], signatory: Signatory, now: datetime
+        self, state: State, changes: Mapping[str, Sequence[TargetFile]], signatory: Signatory, now: datetime
     ) -> State:
         """Sign the next version of each changed role, then snapshot and timestamp, and make it all true at once.
 
-        ``changes`` gives each changed delegated role its whole list of targets. Raises ``SigningError``.
+        ``changes`` gives each changed delegated role its whole list of targets; the targets role keeps its own. Raises
+        ``SigningError``, ``RepositoryError`` (CLOCK_BACK, VERSION_JUMP), ``VerificationError`` (TOO_LARGE).
         """
-        renewed: dict[str, Targets] = {}
-        for role, targets in changes.items():
-            expires = now + self.lifetime(role)
-            if role == "targets":
-                renewed[role] = copy.deepcopy(state.targets)
-                renewed[role].version, renewed[role].expires = self.next_number(role), expires
-            else:
-                renewed[role] = role_targets(self.next_number(role), targets, expires)
+        now = _not_before(state.issued, now)
         meta = dict(state.snapshot.signed.meta)
         files: list[tuple[str, bytes]] = []
-        for role, signed in renewed.items():
-            data = signatory.sign(role, signed, state.root.signed, state.targets)
-            meta[f"{role}.json"] = listed(signed.version, data)
-            files.append((f"{signed.version}.{role}.json", data))
-        snapshot = next_snapshot(self.next_number("snapshot"), meta, now + self.lifetime("snapshot"))
-        data = signatory.sign("snapshot", snapshot, state.root.signed, state.targets)
-        files.append((f"{snapshot.version}.snapshot.json", data))
+        for role, targets in changes.items():
+            number, expires = self._next_number(state, role), now + self.lifetime(role)
+            if role == "targets":
+                renewed = copy.deepcopy(state.targets)
+                renewed.version, renewed.expires = number, expires
+            else:
+                renewed = role_targets(number, targets, expires)
+            data = _signed(role, renewed, state, signatory)
+            meta[f"{role}.json"] = listed(number, data)
+            files.append((f"{number}.{role}.json", data))
+        number = self._next_number(state, "snapshot")
+        snapshot = next_snapshot(number, meta, now + self.lifetime("snapshot"))
+        data = _signed("snapshot", snapshot, state, signatory)
+        files.append((f"{number}.snapshot.json", data))
         timestamp = next_timestamp(
-            state.timestamp.signed.version + 1,
-            listed(snapshot.version, data),
-            now,
-            now + self.lifetime("timestamp"),
+            state.timestamp.signed.version + 1, listed(number, data), now, now + self.lifetime("timestamp")
         )
-        self._write(files, signatory.sign("timestamp", timestamp, state.root.signed, state.targets))
+        last = _signed("timestamp", timestamp, state, signatory)
+        for name, data in files:
+            self._create(name, data)
+        write_durably(self.metadata / "timestamp.json", last)
         return self.load()
 
     def renew_timestamp(self, state: State, signatory: Signatory, now: datetime) -> State:
-        """Sign the timestamp again over the same snapshot. Raises ``SigningError``."""
-        old = state.timestamp.signed
+        """Sign the timestamp again over the same snapshot. Raises as `commit` does."""
+        old, now = state.timestamp.signed, _not_before(state.issued, now)
         timestamp = next_timestamp(old.version + 1, old.snapshot_meta, now, now + self.lifetime("timestamp"))
-        self._write([], signatory.sign("timestamp", timestamp, state.root.signed, state.targets))
+        write_durably(self.metadata / "timestamp.json", _signed("timestamp", timestamp, state, signatory))
         return self.load()
 
-    def renew_root(self, state: State, signatory: Signatory, now: datetime) -> None:
-        """Sign the next root: the same keys and thresholds, with a new expiry. Raises ``SigningError``."""
+    def renew_root(self, state: State, signatory: Signatory, now: datetime) -> State:
+        """Sign the next root: the same keys and thresholds, with a new expiry. Raises as `commit` does.
+
+        It is true as soon as it is written: clients follow the chain of roots by its numbers alone.
+        """
         root = copy.deepcopy(state.root.signed)
-        root.version, root.expires = root.version + 1, now + self.lifetime("root")
-        data = signatory.sign("root", root, state.root.signed, state.targets)
-        if not create_durably(self.metadata / f"{root.version}.root.json", data):
-            raise _damaged(f"metadata/{root.version}.root.json appeared while it was being made")
+        root.version, root.expires = root.version + 1, _not_before(state.issued, now) + self.lifetime("root")
+        self._create(f"{root.version}.root.json", _signed("root", root, state, signatory))
+        return self.load()
 
     def lifetime(self, role: str) -> timedelta:
         """Return how long a new signature of ``role`` lasts."""
@@ -179,68 +154,62 @@ class Workspace:
         days = self.config.lifetimes.get(kind.value)
         return timedelta(days=days) if days else LIFETIMES[kind]
 
-    def next_number(self, role: str) -> int:
+    def _next_number(self, state: State, role: str) -> int:
         """Return the next free version of ``role``: above every number stored, committed or not."""
-        return max(self._numbers(role), default=0) + 1
+        committed = state.version(role)
+        taken = [*stored_numbers(self.metadata).get(role, []), *stored_numbers(self._abandoned).get(role, [])]
+        number = max(taken, default=committed) + 1
+        if number > committed + MAX_STEP:
+            raise RepositoryError(
+                "VERSION_JUMP",
+                f"The next version of the role {role} would be {number}, after {committed}: clients that saw it would "
+                "refuse every version in between for ever.",
+                hint=f"Remove {number - 1}.{role}.json from metadata/ and from .sealcast/abandoned/, and find out who "
+                "put it there.",
+            )
+        return number
 
-    def _write(self, files: list[tuple[str, bytes]], timestamp: bytes) -> None:
-        for name, data in files:
-            if not create_durably(self.metadata / name, data):
-                raise _damaged(f"metadata/{name} appeared while it was being made")
-        write_durably(self.metadata / "timestamp.json", timestamp)
-
-    def _numbers(self, role: str) -> list[int]:
-        found = (_NUMBERED.fullmatch(path.name) for path in self.metadata.glob(f"*.{role}.json"))
-        return [int(match[1]) for match in found if match and match[2] == role]
-
-    def _load(self, name: str, kind: type[S]) -> Metadata[S]:
-        try:
-            metadata: Metadata[S] = Metadata.from_file(str(self.metadata / name))
-        except (OSError, tuf_errors.StorageError) as error:
-            raise _damaged(f"metadata/{name} is missing or cannot be read") from error
-        except tuf_errors.RepositoryError as error:
-            raise _damaged(f"metadata/{name} is not TUF metadata") from error
-        if not isinstance(metadata.signed, kind):
-            raise _damaged(f"metadata/{name} is of another role")
-        return metadata
-
-    def _check_signed(self, delegator: Root | Targets, role: str, metadata: Metadata[S]) -> None:
-        try:
-            delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
-        except (tuf_errors.UnsignedMetadataError, ValueError) as error:
-            raise _damaged(f"the {role} metadata is not signed by its holders") from error
-
-    def _check_listed(self, name: str, hashes: Mapping[str, str] | None) -> None:
-        try:
-            data = (self.metadata / name).read_bytes()
-        except OSError as error:
-            raise _damaged(f"metadata/{name} is missing or cannot be read") from error
-        if not hashes or content_of(data).sha256 != hashes.get("sha256"):
-            raise _damaged(f"metadata/{name} is not the file that was signed")
+    def _create(self, name: str, data: bytes) -> None:
+        if not create_durably(self.metadata / name, data):
+            raise damaged(f"metadata/{name} appeared while it was being made")
 
 
-def documents_of(state: State) -> dict[str, TargetFile]:
-    """Return every target that the committed roles list, by path."""
-    return {path: entry for role in state.roles.values() for path, entry in role.signed.targets.items()}
+def store_target(folder: Path, path: str, data: bytes) -> TargetFile:
+    """Store a target file under its digest below ``folder`` and return its entry; a damaged one is replaced."""
+    entry = target(path, content_of(data))
+    place = folder / published_path(entry)
+    make_directory(place.parent)
+    if not create_durably(place, data) and place.read_bytes() != data:
+        write_durably(place, data)
+    return entry
 
 
-def is_channel_role(role: str) -> bool:
-    """Tell whether ``role`` signs a channel, from its name alone."""
-    return role not in {"root", "targets", "snapshot", "timestamp"} and not role.endswith(f"-{RESERVED_CHANNEL}")
+def _signed(role: str, signed: Root | Snapshot | Targets | Timestamp, state: State, signatory: Signatory) -> bytes:
+    """Return ``signed`` with its signatures, held to the rules that clients hold it to."""
+    data = signatory.sign(role, signed, state.root.signed, state.targets)
+    check_metadata(data, role)
+    return data
 
 
-def _busy() -> RepositoryError:
+def _not_before(issued: datetime, now: datetime) -> datetime:
+    """Return ``now``, never before what was signed last: rollouts go by signed time, and it only runs forward.
+
+    Raises ``RepositoryError`` (CLOCK_BACK) when the clock is too far behind for a difference between machines.
+    """
+    if now < issued - CLOCK_TOLERANCE:
+        raise RepositoryError(
+            "CLOCK_BACK",
+            f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, before {issued:%Y-%m-%d %H:%M}, when the timestamp "
+            "was signed.",
+            hint="Set the clock. If it was wrong when the timestamp was signed, wait until that time has come.",
+        )
+    return max(now, issued)
+
+
+def busy() -> RepositoryError:
+    """Return what is raised when another command holds the workspace."""
     return RepositoryError(
         "BUSY",
         "Another command is changing this workspace.",
         hint="Wait until it has ended, then run this one again.",
-    )
-
-
-def _damaged(why: str) -> RepositoryError:
-    return RepositoryError(
-        "WORKSPACE_DAMAGED",
-        f"The workspace's signed state cannot be used: {why}.",
-        safe="What is published is not touched.",
-        hint="Bring the file back from version control or from the published site; nothing else needs to change.",
     )

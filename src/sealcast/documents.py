@@ -7,6 +7,7 @@ Writing is canonical: sorted keys, no spaces, so that equal documents are equal 
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any, TypeVar
 
@@ -47,11 +48,38 @@ def encode(value: object) -> bytes:
 
 
 def plain(value: object) -> Any:
-    """Return ``value`` as plain lists, objects, strings and integers; fields at their default are left out."""
-    result = msgspec.to_builtins(value)
-    if isinstance(value, Document):
-        result["type"] = value.type  # its default tells the kind, so it is the one that must be written
-    return result
+    """Return ``value`` as plain lists, objects, strings and integers; fields at their default are left out.
+
+    Not msgspec's own conversion: that tells a default by identity, so equal documents could become different bytes.
+    """
+    if isinstance(value, msgspec.Struct):
+        found = {}
+        for attribute, name, default in _fields(type(value)):
+            item = getattr(value, attribute)
+            if item != default or type(item) is not type(default):
+                found[name] = plain(item)
+        return found
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, object], ...]:
+    """Return attribute, name and default of each field of ``kind``; what has none, or is always written, gets one."""
+    always = object()
+    fields = []
+    for field in msgspec.structs.fields(kind):
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        # The kind of a document is the default of its type, and must be written all the same.
+        if not kind.__struct_config__.omit_defaults or (field.name == "type" and issubclass(kind, Document)):
+            default = always
+        fields.append((field.name, field.encode_name, default))
+    return tuple(fields)
 
 
 def parse(data: bytes, *, what: str, limit: int) -> Any:

@@ -436,3 +436,15 @@ def test_what_is_written_is_read_back_and_written_alike(sample: Sample) -> None:
     assert again == sample
     assert encode(again) == data
     assert json.loads(data) == json.loads(json.dumps(plain(sample)))
+
+
+class Chosen(msgspec.Struct, frozen=True, omit_defaults=True):
+    codec: str = "zstd-from"
+    share: int = 10_000
+
+
+def test_a_default_is_told_by_its_value_and_not_by_its_identity() -> None:
+    same = Chosen("zstd-from!"[:-1], int("10000"))
+    assert same.codec is not Chosen().codec
+    assert encode(same) == encode(Chosen()) == b"{}"
+    assert encode(Chosen(share=1)) == b'{"share":1}'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import words
-from .command import command
+from .command import command, dry_run_option
 from .opened import app_option, next_publish, open_to_read, open_to_sign, signing_options
 from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
@@ -129,6 +129,7 @@ def _deltas(document: ChannelDocument, release: Release, platform: str) -> list[
 @click.option("--version", metavar="V", help="The release; by default the stable one of SOURCE.")
 @app_option
 @signing_options
+@dry_run_option
 def promote(
     session: Session,
     source: str,
@@ -137,15 +138,16 @@ def promote(
     app: str | None,
     signers: Sequence[str],
     passphrase_file: Path | None,
+    dry_run: bool,
 ) -> object:
     """Make a release of one channel the stable one of another.
 
     The same release, byte for byte: nothing is built again but deltas from what DESTINATION offered before.
     """
     repository = open_to_sign(session, signers, passphrase_file)
-    document = repository.promote(source, destination, version=version, app=app)
-    session.output.line(
-        good("Promoted"), " ", strong(stable(document)), f" from {source} to ", strong(label(document)), "."
-    )
-    next_publish(session, repository)
+    document = repository.promote(source, destination, version=version, app=app, dry_run=dry_run)
+    done = "Would promote" if dry_run else good("Promoted")
+    session.output.line(done, " ", strong(stable(document)), f" from {source} to ", strong(label(document)), ".")
+    if not dry_run:
+        next_publish(session, repository)
     return document

@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from . import words
 from .ask import confirm
 from .channel import standing
-from .command import command
+from .command import command, dry_run_option
 from .opened import app_option, next_publish, open_to_read, open_to_sign, signing_options, yes_option
 from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
@@ -43,11 +43,12 @@ _NOTES_LIMIT = 16_384
     metavar="FILE",
     help="What is new, as text.",
 )
-@click.option("--native", metavar="RANGE", default="", help='Native builds that it runs on, such as ">=3.2 <4".')
+@click.option("--native", metavar="RANGE", default="", help='Native builds that it runs on, such as ">=3.2,<4".')
 @click.option("--candidate", is_flag=True, help="Make it the candidate, offered to nobody until it is rolled out.")
 @click.option("--allow-lower", is_flag=True, help="Accept a version below the newest: a fix to an old line.")
 @app_option
 @signing_options
+@dry_run_option
 def add(
     session: Session,
     path: Path,
@@ -61,6 +62,7 @@ def add(
     app: str | None,
     signers: Sequence[str],
     passphrase_file: Path | None,
+    dry_run: bool,
 ) -> object:
     """Add a release from a folder or an archive.
 
@@ -78,9 +80,11 @@ def add(
         native=native,
         candidate=candidate,
         allow_lower=allow_lower,
+        dry_run=dry_run,
     )
-    _tell_added(session, added, repository.channel(added.channel, added.app), platform)
-    next_publish(session, repository)
+    _tell_added(session, added, repository.channel(added.channel, added.app), platform, dry_run=dry_run)
+    if not dry_run:
+        next_publish(session, repository)
     return added
 
 
@@ -100,12 +104,15 @@ def _read_notes(path: Path) -> str:
     return text
 
 
-def _tell_added(session: Session, added: Added, document: ChannelDocument, platform: str) -> None:
+def _tell_added(session: Session, added: Added, document: ChannelDocument, platform: str, *, dry_run: bool) -> None:
     out = session.output
     build = added.release.platforms[platform]
-    where = standing(document, added.release)
     release = strong(f"{added.app} {added.release.version}")
-    out.line(good("Added"), " ", release, f" to the channel {added.channel}, as its {where} release.")
+    if dry_run:
+        out.line("Would add ", release, f" to the channel {added.channel}. Nothing was signed.")
+    else:
+        where = standing(document, added.release)
+        out.line(good("Added"), " ", release, f" to the channel {added.channel}, as its {where} release.")
     facts: list[tuple[str, Piece]] = [
         ("files", f"{added.files:,}, {words.size(added.size)}"),
         ("packs", f"{build.packs.count:,}, {words.size(build.packs.size)}"),
@@ -234,6 +241,7 @@ def diff(session: Session, old: str, new: str, platform: str, app: str | None) -
 @app_option
 @yes_option
 @signing_options
+@dry_run_option
 def remove(
     session: Session,
     version: str,
@@ -241,6 +249,7 @@ def remove(
     yes: bool,
     signers: Sequence[str],
     passphrase_file: Path | None,
+    dry_run: bool,
 ) -> object:
     """Forget a release that is live nowhere.
 
@@ -248,13 +257,17 @@ def remove(
     """
     repository = open_to_sign(session, signers, passphrase_file)
     record = repository.release(version, app)
-    if not yes:
+    if not yes and not dry_run:
         where = _standings(record, repository.channels(app))
         kept = f" and take it out of {', '.join(where)}" if where else ""
         confirm(session, f"Forget {record.app} {record.version}{kept}?", answered_by="--yes")
-    left = repository.remove_release(version, app)
-    session.output.line(good("Forgot"), " ", strong(f"{record.app} {record.version}"), ".")
-    if left:
-        session.output.line("No longer kept in: ", ", ".join(left), ".")
-        next_publish(session, repository)
+    left = repository.remove_release(version, app, dry_run=dry_run)
+    release = strong(f"{record.app} {record.version}")
+    if dry_run:
+        session.output.line("Would forget ", release, f"; kept in: {', '.join(left) or 'no channel'}.")
+    else:
+        session.output.line(good("Forgot"), " ", release, ".")
+        if left:
+            session.output.line("No longer kept in: ", ", ".join(left), ".")
+            next_publish(session, repository)
     return {"app": record.app, "version": record.version, "channels": left}

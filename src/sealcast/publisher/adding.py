@@ -100,13 +100,12 @@ def prepare(
         files = read_files(entries, progress, allow_secrets=new.allow_secrets)
         build = _known_build(workspace, new, files, known)
         if build is None:
-            before = _manifests(workspace, channel, new.names.platform)
             manifest = build_release(
                 new.names,
                 files,
                 entries,
                 effort=settings.effort,
-                before=before,
+                before=_manifests(workspace, channel, new.names),
                 store=workspace.objects,
                 progress=progress,
             )
@@ -132,8 +131,9 @@ def _known_build(workspace: Workspace, new: NewRelease, files: tuple[File, ...],
     return msgspec.structs.replace(known, native=new.native or known.native)
 
 
-def _manifests(workspace: Workspace, channel: ChannelDocument, platform: str) -> list[Manifest]:
-    builds = [release.build_for(platform) for release in channel.releases]
+def _manifests(workspace: Workspace, channel: ChannelDocument, names: Names) -> list[Manifest]:
+    """Return the manifests of the channel's other releases, whose packs may be used again."""
+    builds = [release.build_for(names.platform) for release in channel.releases if release.version != names.version]
     return [load_manifest(build, workspace.objects) for build in builds if build is not None]
 
 

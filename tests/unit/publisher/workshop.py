@@ -16,8 +16,11 @@ from sealcast.publisher import Repository
 
 Files = Mapping[str, bytes | str]
 
-V1: Files = {"index.html": "<h1>one</h1>", "assets/app.js": "let x = 1;\n" * 400, "logo.svg": "<svg/>"}
-V2: Files = {"index.html": "<h1>two</h1>", "assets/app.js": "let x = 1;\n" * 399 + "let y = 2;\n", "logo.svg": "<svg/>"}
+# Text that does not compress to nothing, so that deltas have something to spare.
+_TEXT = [hashlib.sha256(bytes([number])).hexdigest() for number in range(200)]
+
+V1: Files = {"index.html": "<h1>one</h1>", "assets/app.js": "\n".join(_TEXT), "logo.svg": "<svg/>"}
+V2: Files = {**V1, "index.html": "<h1>two</h1>", "assets/app.js": "\n".join([*_TEXT, "one more line"])}
 V3: Files = {**V2, "index.html": "<h1>three</h1>"}
 
 

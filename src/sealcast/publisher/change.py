@@ -27,13 +27,17 @@ from .workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change under way at the instant ``now``: the workspace is held, and this is what it said when it began."""
+    """A change under way at the instant ``now``: the workspace is held, and this is what it said when it began.
+
+    A ``trial`` goes the same way to the end, and then signs and commits nothing.
+    """
 
     workspace: Workspace
     signatory: Signatory
     state: State
     documents: Documents
     now: datetime
+    trial: bool = False
 
     def require(self, roles: Iterable[str]) -> None:
         """Raise ``SigningError`` (MISSING_SIGNERS) unless ``roles`` can be signed here, and what makes them true."""
@@ -78,18 +82,20 @@ class Change:
                 read_channel(data, app=document.app, channel=document.channel)  # what clients refuse is not signed
                 changes[role] = [self.workspace.add_target(f"{prefix}/channel.json", data), *entries.values()]
             committed.append(document)
-        if changes:
+        if changes and not self.trial:
             self.workspace.commit(self.state, changes, self.signatory, self.now)
         return tuple(committed)
 
 
 @contextmanager
-def changing(workspace: Workspace, catalogue: Catalogue, signatory: Signatory, now: datetime) -> Iterator[Change]:
-    """Hold the workspace for a change, with what killed commands left put in order.
+def changing(
+    workspace: Workspace, catalogue: Catalogue, signatory: Signatory, now: datetime, *, trial: bool = False
+) -> Iterator[Change]:
+    """Hold the workspace for a change, or for the trial of one, with what killed commands left put in order.
 
     Raises ``RepositoryError``: BUSY, WORKSPACE_DAMAGED.
     """
     with workspace.changing() as state:
         documents = channel_documents(workspace, state)
         catalogue.catch_up(documents.values(), format_time(now))
-        yield Change(workspace, signatory, state, documents, now)
+        yield Change(workspace, signatory, state, documents, now, trial)

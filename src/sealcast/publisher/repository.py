@@ -134,12 +134,14 @@ class Repository:
         candidate: bool = False,
         allow_lower: bool = False,
         allow_secrets: bool = False,
+        dry_run: bool = False,
     ) -> Added:
         """Add the folder or archive at ``path`` as a release, and make it the channel's stable one.
 
         ``candidate`` makes it the candidate instead, offered to nobody yet. ``allow_secrets`` lets files with private
         keys pass (test fixtures, say). Adding the same files under the same version again is no error, finishes what a
-        killed run began, and brings back what was lost or damaged of the release.
+        killed run began, and brings back what was lost or damaged of the release. ``dry_run`` builds everything, signs
+        nothing and changes no channel; what it built is found again by the real run.
 
         Raises ``ConfigError`` (UNKNOWN_APP, UNKNOWN_CHANNEL, BAD_VERSION, BAD_NOTES, UNSAFE_NAME, NAME_TAKEN),
         ``RepositoryError`` (BUSY, VERSION_EXISTS, VERSION_LOWER, NOT_NEWER, ROLLOUT_RUNNING, RELEASE_RECALLED,
@@ -151,7 +153,7 @@ class Repository:
         channel = self._channel_name(app, settings, channel)
         new = NewRelease(Path(path), Names(app, version, platform), notes, native, allow_secrets)
         check_new(new, self.workspace.folder)
-        with self._changing() as change:
+        with self._changing(trial=dry_run) as change:
             before = document_of(change.documents, app, channel)
             change.require([role_name(app, channel)])
             if not allow_lower:
@@ -167,8 +169,9 @@ class Repository:
                 document = channels.make_stable(document, sequence, settings.keep)
             document = change.with_deltas(document, sequence, settings)
             change.commit([document], [prepared.archive] if prepared.archive else [])
-            now = format_time(change.now)
-            self._catalogue.add(app, version, {platform: prepared.build}, notes=notes, now=now)
+            if not dry_run:
+                now = format_time(change.now)
+                self._catalogue.add(app, version, {platform: prepared.build}, notes=notes, now=now)
         release = document.release(sequence)
         if release is None:
             raise ValueError("the release left its channel while it was added")
@@ -200,13 +203,14 @@ class Repository:
             manifests.append(load_manifest(build, self.workspace.objects))
         return differences(*manifests)
 
-    def remove_release(self, version: str, app: str | None = None) -> tuple[str, ...]:
+    def remove_release(self, version: str, app: str | None = None, *, dry_run: bool = False) -> tuple[str, ...]:
         """Take out a release that is live nowhere, and return the channels that no longer keep it.
 
-        Its version stays taken: it never gets other files. Raises ``RepositoryError``: UNKNOWN_RELEASE, RELEASE_LIVE.
+        Its version stays taken: it never gets other files. ``dry_run`` only returns them. Raises
+        ``RepositoryError``: UNKNOWN_RELEASE, RELEASE_LIVE.
         """
         app, _ = self.workspace.config.app(app)
-        with self._changing() as change:
+        with self._changing(trial=dry_run) as change:
             self._catalogue.require(app, version)
             mine = {key: document for key, document in change.documents.items() if key[0] == app}
             smaller = {key: channels.remove(document, version) for key, document in mine.items()}
@@ -214,7 +218,8 @@ class Repository:
             if changed:
                 change.require(role_name(*key) for key in changed)
             change.commit(changed.values())
-            self._catalogue.remove(app, version)
+            if not dry_run:
+                self._catalogue.remove(app, version)
         return tuple(channel for _, channel in changed)
 
     # ------------------------------------------------------------------------------------------------- channels
@@ -238,11 +243,13 @@ class Repository:
         *,
         version: str | None = None,
         app: str | None = None,
+        dry_run: bool = False,
     ) -> ChannelDocument:
         """Make a release of one channel, by default its stable one, the stable release of another.
 
         The same release, byte for byte: nothing is built or uploaded again but deltas from what the other channel had.
-        Raises ``ConfigError`` (UNKNOWN_CHANNEL, SAME_CHANNEL), ``RepositoryError`` (UNKNOWN_RELEASE, NOT_NEWER,
+        ``dry_run`` returns the document without signing or committing it. Raises ``ConfigError``
+        (UNKNOWN_CHANNEL, SAME_CHANNEL), ``RepositoryError`` (UNKNOWN_RELEASE, NOT_NEWER,
         VERSION_LOWER unless ``version`` is given, RELEASE_RECALLED, BUSY, WORKSPACE_DAMAGED), ``SigningError``.
         """
         app, settings = self.workspace.config.app(app)
@@ -254,7 +261,7 @@ class Repository:
                 f"A release of {source} cannot be promoted to {source}.",
                 hint="Name the channel that it comes from, then the one that it goes to.",
             )
-        with self._changing() as change:
+        with self._changing(trial=dry_run) as change:
             before = document_of(change.documents, app, destination)
             origin = document_of(change.documents, app, source)
             change.require([role_name(app, destination)])
@@ -296,8 +303,8 @@ class Repository:
 
     # ------------------------------------------------------------------------------------------------- in common
 
-    def _changing(self) -> AbstractContextManager[Change]:
-        return changing(self.workspace, self._catalogue, self._signatory, self._clock())
+    def _changing(self, *, trial: bool) -> AbstractContextManager[Change]:
+        return changing(self.workspace, self._catalogue, self._signatory, self._clock(), trial=trial)
 
     def _channel_name(self, app: str, settings: AppConfig, channel: str | None) -> str:
         if channel is None and len(settings.channels) == 1:

@@ -66,8 +66,8 @@ class Downloads:
                 return
             path.unlink()
         part = path.with_name(f"{path.name}.part")
-        for attempt in range(2):
-            if self._bring(wanted, part, counted, again=bool(attempt)):
+        for _ in range(2):
+            if self._bring(wanted, part, counted):
                 part.replace(path)
                 return
         raise ObjectError(
@@ -77,14 +77,14 @@ class Downloads:
             object=wanted.sha256,
         )
 
-    def _bring(self, wanted: Content, part: Path, counted: Counted, *, again: bool) -> bool:
+    def _bring(self, wanted: Content, part: Path, counted: Counted) -> bool:
         """Fetch one object into ``part``; drop it and return False when its bytes are wrong."""
         handle = os.open(
             part, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600
         )
         with os.fdopen(handle, "r+b") as file:
             digest = hashlib.sha256()
-            if again or os.fstat(file.fileno()).st_size > wanted.size:
+            if os.fstat(file.fileno()).st_size > wanted.size:
                 file.truncate(0)
             have = 0
             while chunk := file.read(_CHUNK):
@@ -97,7 +97,7 @@ class Downloads:
                     digest.update(piece)
                     have += len(piece)
                     counted(len(piece))
-                good = have == wanted.size and digest.hexdigest() == wanted.sha256
+                good = digest.hexdigest() == wanted.sha256
             except TransferError as error:
                 if error.code not in {"BAD_RANGE", "TOO_LARGE"}:
                     raise

@@ -150,6 +150,12 @@ def test_row_14_without_any_good_release_nothing_is_active(given_: Conditions) -
     assert not transitions.in_safe_mode(record, embedded=True)
 
 
+def test_row_14_a_release_that_was_left_before_is_not_gone_back_to() -> None:
+    left = {TWO.manifest: Failure(version="2", reason="recalled", at="")}
+    _, record = next_step(replace(TRIAL, boots=3, quarantine=left), given())
+    assert record.active == ONE
+
+
 def test_the_floor_lets_pass_what_is_on_it() -> None:
     _, record = next_step(replace(TRIAL, boots=3), given(floor=2))
     assert record.active == TWO

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,12 +116,15 @@ class _Tour:
             raise _failed(f"release {version} did not report ready")
 
     def _tampered(self, url: str) -> str:
-        """Flip one bit of the largest object and let a new device install from that host."""
-        self._story.step("Attack: the host flips one bit in an object. A new device refuses it")
-        largest = max((self._folder / "site/objects").rglob("*"), key=lambda path: path.stat().st_size)
-        good = largest.read_bytes()
-        middle = len(good) // 2
-        with _replaced(largest, good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]):
+        """Flip one bit of each object and let a new device install from that host."""
+        self._story.step("Attack: the host flips one bit in each object. A new device refuses them")
+        with ExitStack() as stack:
+            for path in (self._folder / "site/objects").rglob("*"):
+                if path.is_file():
+                    good = path.read_bytes()
+                    middle = len(good) // 2
+                    bad = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]
+                    stack.enter_context(_replaced(path, bad))
             self._install("new-device", url, refused=("HASH_MISMATCH",))
         return "HASH_MISMATCH"
 

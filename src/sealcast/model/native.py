@@ -19,7 +19,7 @@ def admits(constraint: str, native: str) -> bool:
     import semver
 
     try:
-        version = semver.Version.parse(_padded(native), optional_minor_and_patch=True)
+        version = semver.Version.parse(_padded(native))
     except ValueError:
         return False
     return all(version.match(bound) for bound in bounds)

@@ -63,6 +63,37 @@ def test_an_empty_channel_is_fine() -> None:
     assert read(encode(empty)) == empty
 
 
+def test_what_is_left_out_means_what_it_always_meant() -> None:
+    # A published document says nothing about fields at their default: changing one would change old documents.
+    empty = read(b'{"type":"sealcast/channel/1","app":"demo","channel":"stable","revision":1}')
+    assert (empty.last, empty.floor, empty.releases, empty.recall, empty.must_understand) == (0, 0, (), (), ())
+    assert [empty.stable, empty.candidate, empty.rollout, empty.notice] == [None] * 4
+    bare = json.loads(encode(channel(release(3), rollout=rollout((0, 1)), notice=Notice(text={"en": "Sorry"}))))
+    read_back = read(json.dumps(bare).encode())
+    assert read_back.rollout is not None
+    assert read_back.notice is not None
+    found = read_back.releases[0]
+    assert (found.retry, found.notes, found.mandatory) == (0, "", False)
+    assert (found.platforms["any"].native, found.platforms["any"].deltas) == ("", ())
+    assert (read_back.rollout.paused, read_back.rollout.devices) == (False, ())
+    assert (read_back.notice.until, read_back.notice.url) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *(("last", 2**53 - 1), ("floor", 0), ("revision", 1), ("revision", 2**53 - 1)),
+        *(("releases.0.retry", 0), ("releases.0.version", "1"), ("releases.0.version", "v" * 128)),
+        *(("releases.0.notes", "x" * 16_384), ("releases.0.platforms.any.native", "x" * 256)),
+        *(("rollout.steps.0.permyriad", 0), ("rollout.steps.0.permyriad", 10_000)),
+        ("releases.0.platforms", {"d" * 64: json.loads(encode(build(3)))}),
+        ("releases.0.platforms.any.manifest.size", 0),
+    ],
+)
+def test_the_last_that_is_allowed_is_accepted(path: str, value: Any) -> None:
+    assert read(changed(path, value))
+
+
 def test_another_channels_document_is_refused() -> None:
     for app, name in (("demo", "beta"), ("other", "stable")):
         with pytest.raises(VerificationError) as caught:
@@ -90,6 +121,7 @@ def test_another_channels_document_is_refused() -> None:
         *(("releases.0.mandatory", bad) for bad in (1, "true", None)),
         *(("releases.0.notes", bad) for bad in ("x" * 16_385, None)),
         *(("releases.0.platforms", bad) for bad in ([], ..., {"Linux": {}}, {"any\n": {}}, {"any": None})),
+        ("releases.0.platforms", {"d" * 65: json.loads(encode(build(3)))}),
         *(("releases.0.platforms.any.manifest", bad) for bad in (..., None, {}, digest(1))),
         *(
             ("releases.0.platforms.any.manifest.sha256", bad)
@@ -163,6 +195,7 @@ def test_kind_version_and_demands_are_checked() -> None:
 
 
 def test_size_is_bounded() -> None:
+    assert CHANNEL_LIMIT == 2 * 1024 * 1024
     data = encode(FULL)
     assert read(data + b" " * (CHANNEL_LIMIT - len(data))) == FULL
     assert refused(data + b" " * (CHANNEL_LIMIT - len(data) + 1)).code == "TOO_LARGE"

@@ -119,6 +119,11 @@ def test_a_candidate_without_a_stable_release_is_for_its_share_only() -> None:
     assert outcome(channel(release(5), stable=None, candidate=5, rollout=ALL)) == (Action.UPDATE, "newer", 5)
 
 
+def test_a_candidate_without_a_rollout_is_for_nobody() -> None:
+    # Such a document is refused when it is read; should one come another way, nobody is offered anything.
+    assert outcome(channel(release(3), release(5), stable=3, candidate=5), sequence=1) == (Action.UPDATE, "newer", 3)
+
+
 def test_the_newer_of_stable_and_candidate_comes_first() -> None:
     document = channel(release(3), release(5), stable=5, candidate=3, rollout=ALL)
     assert outcome(document) == (Action.UPDATE, "newer", 5)
@@ -161,6 +166,13 @@ def test_what_stands_in_the_way_is_told(fields: dict[str, Any], changes: dict[st
 )
 def test_what_does_not_stand_in_the_way(fields: dict[str, Any], changes: dict[str, Any]) -> None:
     assert outcome(channel(release(5, **changes)), **fields) == (Action.UPDATE, "newer", 5)
+
+
+def test_a_native_build_that_does_not_fit_is_named() -> None:
+    document = channel(release(5, platforms={"any": build(5, native=">=2.0.0")}))
+    for native, named in (("1.0.0", "this one is 1.0.0."), ("", "this one is unknown.")):
+        why = decide(document, NO_HALT, NOW, device(native=native)).why
+        assert why == f"Release 5.0.0 needs the native build >=2.0.0; {named}"
 
 
 def test_the_channels_floor_counts_as_the_devices_own() -> None:

@@ -61,6 +61,7 @@ def test_whatever_else_it_says_is_ignored() -> None:
 
 
 def test_size_is_bounded() -> None:
+    assert HALT_LIMIT == 256 * 1024
     data = encode(HALT)
     assert read_halt(data + b" " * (HALT_LIMIT - len(data)), app="demo") == HALT
     with pytest.raises(VerificationError) as caught:

@@ -305,6 +305,8 @@ def test_packs_that_hold_every_byte_once_are_right(pieces: list[tuple[int, int, 
         [(0, 0, 11), (1, 0, 5)],
         [(0, 0, 10), (0, 0, 10), (1, 0, 5)],
         [(0, 0, 4), (0, 3, 7), (1, 0, 5)],
+        [(0, 0, 5), (0, 0, 5), (1, 0, 5)],  # as many bytes as there should be, but not the same ones
+        [(0, 0, 6), (0, 5, 4), (1, 0, 5)],
         [(0, 0, 4), (0, 5, 5), (1, 0, 5)],
         [(0, 1, 9), (1, 0, 5)],
         [(0, 0, 10), (0, 10, 0), (1, 0, 5)],

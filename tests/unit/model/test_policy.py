@@ -65,6 +65,7 @@ def test_a_policy_names_its_channels() -> None:
 
 
 def test_size_is_bounded() -> None:
+    assert POLICY_LIMIT == 256 * 1024
     data = encode(POLICY)
     assert read_policy(data + b" " * (POLICY_LIMIT - len(data)), app="demo") == POLICY
     with pytest.raises(VerificationError) as caught:

@@ -125,6 +125,7 @@ def test_a_byte_order_mark_is_no_fault(path: Path) -> None:
         ),
         # what is missing
         ("", "object missing required field `apps`"),
+        ('[publish]\ndestination = "x"', "object missing required field `apps`"),
         (f"{APP}[apps.other]\n", "line 3, column 7: object missing required field `channels` at `apps.other`"),
         # the right one of two
         (

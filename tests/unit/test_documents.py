@@ -32,6 +32,20 @@ class Sample(Document, frozen=True, kw_only=True, omit_defaults=True):
     numbers: tuple[int, ...] = ()
     optional: str | None = None
     named: dict[str, Inner] = {}
+    parts: tuple[Inner, ...] = ()
+
+
+class Typed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A part of a document whose field merely happens to be called so."""
+
+    type: str = "plain"
+    numbers: list[int] = msgspec.field(default_factory=lambda: [1])
+
+
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
+    """A part that is always written out."""
+
+    number: int = 0
 
 
 def read(data: bytes | str, limit: int = 64 * KIB) -> Any:
@@ -404,6 +418,29 @@ def test_defaults_are_left_out_but_for_the_type() -> None:
     assert encode({"b": 1, "a": [None]}) == b'{"a":[null],"b":1}'
 
 
+def test_a_default_is_told_by_its_value() -> None:
+    # And not by being the same object, as msgspec does: equal documents would be different bytes.
+    made_up = Sample(name="a", inner=Inner(text="".join([])), numbers=tuple(iter([])), optional=None, named={})
+    assert encode(made_up) == encode(Sample(name="a"))
+    assert plain(Inner(number=int("0"))) == {}
+    # What is equal but of another type is not the default: it would be read as something else.
+    assert plain(Inner(number=False)) == {"number": False}
+    assert plain(Typed()) == {}
+    assert plain(Typed(type="other", numbers=[])) == {"type": "other", "numbers": []}
+    assert plain(Whole()) == {"number": 0}
+
+
+def test_parts_inside_parts_are_written_alike() -> None:
+    nested = Sample(name="a", parts=(Inner(number=1), Inner()), named={"x": Inner(text="y")})
+    assert plain(nested) == {
+        "type": "sealcast/sample/1",
+        "name": "a",
+        "parts": [{"number": 1}, {}],
+        "named": {"x": {"text": "y"}},
+    }
+    assert plain([{"a": (Inner(),)}]) == [{"a": [{}]}]
+
+
 def test_the_order_of_keys_does_not_show() -> None:
     one, two = Inner(number=1), Inner(number=2)
     assert encode(Sample(name="a", named={"x": one, "y": two})) == encode(Sample(name="a", named={"y": two, "x": one}))
@@ -427,6 +464,7 @@ _INNERS = st.builds(Inner, number=st.integers(-MAX_INTEGER, MAX_INTEGER), text=_
         numbers=st.lists(st.integers(-MAX_INTEGER, MAX_INTEGER)).map(tuple),
         optional=st.none() | _TEXT,
         named=st.dictionaries(_TEXT, _INNERS, max_size=5),
+        parts=st.lists(_INNERS, max_size=3).map(tuple),
         must_understand=st.lists(st.sampled_from(["name", "inner", "named"])).map(tuple),
     )
 )

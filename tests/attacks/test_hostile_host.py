@@ -1,0 +1,181 @@
+"""What a host, or somebody on the way to it, can send instead of files.
+
+The client asks for plain bytes of a bounded size in bounded time, and hears nothing else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sealcast.values import object_path
+from tests.attacks.conftest import Said
+from tests.attacks.scene import Scene
+from tests.servers import Behaviour, Exchange, answer, drip, endless, head, raw, reset_after, stalled
+
+PAGE = b"<!DOCTYPE html><html><title>Sign in</title><form action='/login'></form></html>"
+BOMB = gzip.compress(bytes(10_000_000))
+
+
+def redirect(to: str, status: int = 302) -> Behaviour:
+    return answer(b"over there", status, location=to)
+
+
+METADATA: dict[str, tuple[Behaviour, tuple[str, ...]]] = {
+    "a captive portal": (answer(PAGE, content_type="text/html"), ("NOT_A_REPOSITORY",)),
+    "a captive portal that lies of its type": (answer(PAGE, content_type="application/json"), ("NOT_A_REPOSITORY",)),
+    "a network that wants a sign-in": (answer(PAGE, 511), ("NOT_A_REPOSITORY",)),
+    "a redirect to another host": (redirect("http://127.0.0.1:1/metadata/timestamp.json"), ("REDIRECT_REFUSED",)),
+    "a redirect to the cloud's own address": (redirect("http://169.254.169.254/latest/"), ("REDIRECT_REFUSED",)),
+    "a redirect to a file": (redirect("file:///etc/passwd"), ("REDIRECT_REFUSED",)),
+    "a redirect to a portal": (redirect("https://portal.example.org/", 307), ("REDIRECT_REFUSED",)),
+    "a redirect in a circle": (redirect("/metadata/timestamp.json"), ("REDIRECT_REFUSED",)),
+    "a redirect to nowhere": (answer(b"", 302), ("REDIRECT_REFUSED",)),
+    "gzip": (answer(BOMB, content_encoding="gzip"), ("BAD_ENCODING",)),
+    "a brotli name": (answer(b"x", content_encoding="br"), ("BAD_ENCODING",)),
+    "a coded transfer": (raw(head(200, transfer_encoding="gzip, chunked") + b"0\r\n\r\n"), ("BAD_ENCODING",)),
+    "no end": (endless(head(200, connection="close"), b"x" * 65536), ("TOO_LARGE",)),
+    "no end, in chunks": (
+        endless(head(200, transfer_encoding="chunked"), b"1000\r\n" + b"x" * 4096 + b"\r\n"),
+        ("TOO_LARGE",),
+    ),
+    "a length over the limit": (answer(b"{}", content_length=2**40), ("TOO_LARGE",)),
+    "two lengths": (raw(head(200, content_length=["2", "3"]) + b"{}"), ("BAD_RESPONSE",)),
+    "a length that is none": (raw(head(200, content_length="-5") + b"{}"), ("BAD_RESPONSE",)),
+    "less than its length": (raw(head(200, content_length=900) + b"{}", close=True), ("TRUNCATED",)),
+    "a part that nobody asked for": (answer(b"{}", 206, content_range="bytes 5-6/7"), ("BAD_RANGE",)),
+    "a torn connection": (reset_after(head(200, content_length=900) + b"{"), ("NETWORK", "TRUNCATED")),
+    "silence": (stalled(b""), ("TOO_SLOW", "NETWORK")),
+    "silence in the middle": (stalled(head(200, content_length=900) + b"{"), ("TOO_SLOW", "NETWORK")),
+    "a byte at a time": (drip(head(200, content_length=900) + b"{" * 900, 0.05), ("TOO_SLOW",)),
+    "an endless header": (endless(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 65536), ("BAD_RESPONSE", "NETWORK")),
+    "endless headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000), ("BAD_RESPONSE", "NETWORK")),
+    "not HTTP": (raw(b"SSH-2.0-OpenSSH_9.9\r\n", close=True), ("BAD_RESPONSE", "NETWORK")),
+    "come back in a week": (answer(b"", 503, retry_after="999999"), ("TRY_LATER",)),
+    "come back before now": (answer(b"", 503, retry_after="-1"), ("TRY_LATER",)),
+    "an error": (answer(b"oops", 500), ("HTTP_STATUS",)),
+    "gone": (answer(b"", 404), ("NOT_A_REPOSITORY", "NOT_FOUND")),
+}
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_metadata(scene: Scene, name: str) -> None:
+    behaviour, codes = METADATA[name]
+    device = scene.device(1)
+    scene.server.script("/metadata/timestamp.json", behaviour)
+    started = time.monotonic()
+    scene.refused(device, *codes)
+    assert time.monotonic() - started < 8, "a hostile host may not hold the client up"
+    scene.server.script("/metadata/timestamp.json")
+    assert device.take().version == "2.0.0"
+
+
+@pytest.mark.parametrize("name", ["a captive portal", "a redirect to another host", "gzip", "no end", "silence"])
+def test_every_path_at_once(scene: Scene, name: str) -> None:
+    behaviour, codes = METADATA[name]
+    device = scene.device(1)
+    scene.server.from_folder = behaviour  # type: ignore[method-assign, assignment]
+    scene.refused(device, *codes)
+    del scene.server.from_folder
+    assert device.take().version == "2.0.0"
+
+
+def cut(data: bytes) -> Behaviour:
+    return raw(head(200, content_length=len(data)) + data[: len(data) // 2], close=True)
+
+
+def torn(data: bytes) -> Behaviour:
+    return reset_after(head(200, content_length=len(data)) + data[: len(data) // 2])
+
+
+def silent(data: bytes) -> Behaviour:
+    return stalled(head(200, content_length=len(data)) + data[: len(data) // 2])
+
+
+OBJECTS: dict[str, tuple[Callable[[bytes], Behaviour], tuple[str, ...]]] = {
+    **{
+        name: (lambda _, name=name: METADATA[name][0], METADATA[name][1])  # type: ignore[misc]
+        for name in ("a redirect to a file", "gzip", "silence", "come back in a week", "an error", "two lengths")
+    },
+    "a torn connection": (torn, ("NETWORK", "TRUNCATED")),
+    "less than its length": (cut, ("TRUNCATED",)),
+    "silence in the middle": (silent, ("TOO_SLOW", "NETWORK")),
+    "a captive portal": (lambda _: answer(PAGE, content_type="text/html"), ("HASH_MISMATCH",)),
+    "no end": (lambda _: METADATA["no end"][0], ("HASH_MISMATCH",)),
+    "a length over the limit": (lambda _: answer(b"", content_length=2**40), ("HASH_MISMATCH",)),
+    "a part of something else": (lambda _: answer(b"{}", 206, content_range="bytes 5-6/7"), ("HASH_MISMATCH",)),
+    "gone": (lambda _: answer(b"", 404), ("INCOMPLETE_REPO",)),
+    "forbidden": (lambda _: answer(b"", 403), ("INCOMPLETE_REPO",)),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects(scene: Scene, name: str) -> None:
+    make, codes = OBJECTS[name]
+    device = scene.device(1)
+    device.check()
+    objects = {f"/{path.relative_to(scene.site).as_posix()}": path for path in (scene.site / "objects").rglob("*/*")}
+    for url, path in objects.items():
+        scene.server.script(url, make(path.read_bytes()))
+    started = time.monotonic()
+    scene.refused(device, *codes)
+    assert time.monotonic() - started < 15, "a hostile host may not hold the client up"
+    for url in objects:
+        scene.server.script(url)
+    assert device.take().version == "2.0.0"
+    assert device.leftovers() == []
+
+
+def test_a_download_that_stopped_is_continued_and_proved_whole(scene: Scene) -> None:
+    """A host that answers the second half with other bytes has spoilt nothing: once more from the start."""
+    device = scene.device(1)
+    found = device.client().outlook()
+    assert found.plan is not None
+    (step,) = found.plan.steps
+    path = f"/{object_path(step.delta.sha256)}"
+    data = (scene.site / path[1:]).read_bytes()
+    half = len(data) // 2
+
+    def lie(exchange: Exchange) -> None:
+        wrong = bytes(len(data) - half)
+        exchange.send(head(206, content_length=len(wrong), content_range=f"bytes {half}-{len(data) - 1}/{len(data)}"))
+        exchange.send(wrong)
+
+    broken = raw(head(200, content_length=len(data)) + data[:half], close=True)
+    scene.server.script(path, broken, lie, scene.server.from_folder)
+    assert device.take().version == "2.0.0"
+    assert [request.headers.get("range") for request in scene.server.asked(path)] == [None, f"bytes={half}-", None]
+
+
+def test_the_command_line_says_what_is_wrong(scene: Scene, sealcast: Callable[..., Said]) -> None:
+    device = scene.device(1)
+    for name, status in (("a captive portal", 9), ("a redirect to a file", 9), ("gzip", 9), ("no end", 9)):
+        behaviour, codes = METADATA[name]
+        scene.server.script("/metadata/timestamp.json", behaviour)
+        with scene.unharmed(device):
+            said = sealcast("client", "update", "--dir", device.folder)
+        assert (said.status, said.code in codes) == (status, True), said.err
+        assert "hint:" in said.err
+    scene.server.script("/metadata/timestamp.json")
+    assert sealcast("client", "update", "--dir", device.folder).status == 0
+
+
+def test_text_from_a_hostile_publisher_is_shown_escaped(scene: Scene, sealcast: Callable[..., Said]) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\u202etxt.exe\r\n\x9b31m"
+
+    def shout(document: object) -> None:
+        assert isinstance(document, dict)
+        document["notice"] = {"text": {"en": evil, evil: "x"}, "url": evil}
+        document["releases"][-1]["notes"] = evil
+        document["releases"][-1]["version"] = evil
+
+    device = scene.device(1)
+    scene.forger().channel(shout)
+    for words in (("check",), ("check", "--json"), ("update",), ("status",), ("events",), ("events", "--json")):
+        said = sealcast("client", *words, "--dir", device.folder)
+        assert said.status == 0, said.err
+        for character in "\x1b\x07\u202e\x9b\r":
+            assert character not in said.out + said.err, (words, character)

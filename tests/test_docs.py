@@ -190,10 +190,6 @@ def command_names() -> set[tuple[str, ...]]:
     return {tuple(path.split()[1:]) for path, _ in cli_reference.commands()}
 
 
-NOT_YET = {("clone",), ("channel", "rollback")}
-"""Commands that messages name although they come with later work."""
-
-
 def test_every_command_that_a_page_or_a_message_names_exists() -> None:
     """A hint that leads nowhere is worse than none."""
     known = command_names()
@@ -207,8 +203,7 @@ def test_every_command_that_a_page_or_a_message_names_exists() -> None:
             depth = 2 if any(path[:1] == given[:1] and len(path) > 1 for path in known) else 1
             if given[:depth] not in known:
                 unknown[given[:depth]] = where
-    assert {path: where for path, where in unknown.items() if path not in NOT_YET} == {}
-    assert set(unknown) == NOT_YET, "it is named no longer, or exists: take it from NOT_YET"
+    assert unknown == {}
 
 
 def test_options_in_shown_commands_exist() -> None:

@@ -141,7 +141,7 @@ def go_back(record: Record, given: Conditions) -> Record:
         raise InstallError(
             "NOTHING_TO_GO_BACK_TO",
             "There is no earlier good release on this device that may be gone back to.",
-            hint="The publisher can recall the release: sealcast channel rollback.",
+            hint="Only the publisher can take the release back, or publish a newer one.",
         )
     return withdraw(leave(record, "rollback", given))
 

@@ -83,7 +83,7 @@ class ObjectStore:
             raise ObjectError(
                 "OBJECT_MISSING",
                 f"The object {content.sha256} is not in the store.",
-                hint="Restore it from the published site (`sealcast clone`), or make the release again.",
+                hint="Restore it from the published site, or add the same release again.",
                 sha256=content.sha256,
                 path=str(path),
             )

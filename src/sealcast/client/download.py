@@ -97,7 +97,7 @@ class Downloads:
                     digest.update(piece)
                     have += len(piece)
                     counted(len(piece))
-                good = digest.hexdigest() == wanted.sha256
+                good = have == wanted.size and digest.hexdigest() == wanted.sha256
             except TransferError as error:
                 if error.code not in {"BAD_RANGE", "TOO_LARGE"}:
                     raise

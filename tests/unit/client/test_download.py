@@ -11,7 +11,7 @@ import pytest
 from sealcast.client.download import THREADS, Downloads
 from sealcast.errors import ObjectError, TransferError
 from sealcast.fetch.source import bad_range
-from sealcast.values import content_of, object_path
+from sealcast.values import Content, content_of, object_path
 
 DATA = bytes(range(256)) * 64
 WANTED = content_of(DATA)
@@ -120,6 +120,17 @@ def test_wrong_bytes_twice_are_refused(folder: Path, wrong: bytes) -> None:
     assert caught.value.code == "HASH_MISMATCH"
     assert host.starts == [0, 0], "once more, not for ever"
     assert not (folder / WANTED.sha256).exists()
+
+
+def test_a_signed_size_that_is_not_the_objects_is_refused(folder: Path) -> None:
+    class Any(Host):
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            yield DATA[start:]
+
+    lie = Content(WANTED.sha256, WANTED.size + 1)
+    with pytest.raises(ObjectError) as caught:
+        Downloads(Any(), folder).fetch([lie], lambda _: None)
+    assert caught.value.code == "HASH_MISMATCH"
 
 
 @pytest.mark.parametrize("code", ["TOO_LARGE", "BAD_RANGE"])

@@ -193,15 +193,20 @@ class View:
         delegations = self.targets.delegations
         delegated = (delegations.roles or {}).get(name) if delegations else None
         prefix = role_prefix(app, channel)
-        if delegated is None or delegated.paths != [f"{prefix}/*"]:
+        if delegations is None or delegated is None or delegated.paths != [f"{prefix}/*"]:
             raise VerificationError(
                 "UNKNOWN_CHANNEL",
                 f"The targets role delegates no channel {channel!r} of the app {app!r}.",
                 hint=f"The app's channels: {', '.join(self.policy(app).channels)}.",
             )
+        # Asking for a name in the role's folder makes python-tuf load and verify the role, as long as it finds the name
+        # nowhere else on its way there.
+        name_asked = f"{prefix}/-"
+        owners = [owner for owner, _ in delegations.get_roles_for_target(name_asked)]
+        if owners != [name] or name_asked in self.targets.targets:
+            raise VerificationError("INCONSISTENT", f"Others than the role {name} may speak for its channel.")
         try:
-            # Asking for any name in the role's folder makes python-tuf load and verify the role.
-            self._updater.get_targetinfo(f"{prefix}/-")
+            self._updater.get_targetinfo(name_asked)
         except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
             self._refuse(error)
         return self._load(name, Targets, self.snapshot.meta[f"{name}.json"])

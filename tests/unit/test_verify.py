@@ -1062,6 +1062,36 @@ def test_another_role_in_the_folder_is_refused(site: Site, client: Client, monke
         client.look()
 
 
+@pytest.mark.parametrize("terminating", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_nobody_else_may_speak_for_a_channel(site: Site, client: Client, terminating: bool, first: bool) -> None:
+    # Such a role could keep python-tuf from ever looking at the channel's own.
+    client.look().role("demo", "stable")
+
+    def widen(targets: Targets) -> None:
+        assert targets.delegations is not None
+        roles = targets.delegations.roles
+        assert roles is not None
+        keyid = site.signers["demo-halt"][0].public_key.keyid
+        other = DelegatedRole("demo-x", [keyid], 1, terminating, paths=["demo/*/*"])
+        targets.delegations.roles = {"demo-x": other, **roles} if first else {**roles, "demo-x": other}
+
+    site.sign_targets(change=widen)
+    site.sign_snapshot()
+    site.sign_timestamp()
+    with pytest.raises(VerificationError, match="Others than the role demo-stable") as caught:
+        client.look().channel("demo", "stable")
+    assert caught.value.code == "INCONSISTENT"
+
+
+def test_the_targets_role_does_not_speak_for_a_channel(site: Site, client: Client) -> None:
+    site.more_targets = [site.store_target("demo/stable/-", b"x")]
+    site.publish()
+    with pytest.raises(VerificationError) as caught:
+        client.look().role("demo", "stable")
+    assert caught.value.code == "INCONSISTENT"
+
+
 def test_a_delegation_of_no_role_is_not_followed(site: Site, client: Client) -> None:
     def only_other(targets: Targets) -> None:
         assert targets.delegations is not None

@@ -24,6 +24,7 @@ TEMPORARY_PREFIX = ".tmp-"
 """How the name of every unfinished file starts, so that a later run can tell it and remove it."""
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 HAS_DIRECTORY_HANDLES = os.open in os.supports_dir_fd and os.mkdir in os.supports_dir_fd
@@ -150,10 +151,16 @@ def read_bounded(path: Path, limit: int, too_large: Callable[[], SealcastError])
 
 
 def hash_file(path: Path) -> Content:
-    """Return the SHA-256 and size of the file at ``path``, never following a link at its end. Raises ``OSError``."""
+    """Return the SHA-256 and size of the regular file at ``path``, never following a link at its end.
+
+    Raises ``OSError``, also for a pipe or device that somebody put in its place: nothing is waited for.
+    """
     digest = hashlib.sha256()
     size = 0
-    handle = os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | _CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _BINARY | _CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     with os.fdopen(handle, "rb", buffering=0) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)

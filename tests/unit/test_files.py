@@ -422,6 +422,20 @@ def test_a_link_is_not_hashed(tmp_path: Path) -> None:
     assert caught.value.errno in {errno.ELOOP, errno.EMLINK}
 
 
+@posix
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_is_not_hashed_nor_waited_for(tmp_path: Path, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    before = open_handles()
+    with pytest.raises(OSError, match="not a regular file"):
+        hash_file(path)
+    assert open_handles() == before
+
+
 def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     for name in (f"{TEMPORARY_PREFIX}1", f"{TEMPORARY_PREFIX}abc", "kept", f"kept{TEMPORARY_PREFIX}", ".tmp"):
         (tmp_path / name).write_bytes(b"x")

@@ -36,7 +36,7 @@ def test_an_update_refused_by_the_disk_at_any_change(scene: Scene, number: int) 
     kept, heights = keep(device.folder), device.heights()
     with Victims(scene.folder) as victims:
         whole = victims.order("update", folder=device.folder, url=device.url)
-        for point in points(whole["changes"], 12):
+        for point in points(whole["changes"], 6):
             restore(device.folder, kept)
             said = victims.order("update", folder=device.folder, url=device.url, at=point, refuse=number)
             # "": only what nothing depends on was refused, such as an event, or what is cleared away at the end.
@@ -58,7 +58,7 @@ def test_a_release_refused_by_the_disk_at_any_change(scene: Scene) -> None:
     kept = keep(workspace)
     with Victims(scene.folder) as victims:
         whole = victims.order("release", folder=workspace, input=source, version="3.0.0")
-        for point in points(whole["changes"], 10):
+        for point in points(whole["changes"], 5):
             restore(workspace, kept)
             order = {"folder": workspace, "input": source, "version": "3.0.0"}
             said = victims.order("release", **order, at=point, refuse=errno.ENOSPC)

@@ -50,7 +50,7 @@ def files_with(**fields: Json) -> Json:
     return edited(lambda manifest: manifest["files"][0].update(fields))
 
 
-SHARE = tuple(case for _, cases in groupby(sorted(HOSTILE, key=_kind), _kind) for case in [*cases][:4])
+SHARE = tuple(case for _, cases in groupby(sorted(HOSTILE, key=_kind), _kind) for case in [*cases][:3])
 """Some of the corpus for each kind of flaw: a unit test holds the whole of it against the same check."""
 
 REFUSED = ("UNSAFE_NAME", "BAD_METADATA", "UNKNOWN_DOCUMENT", "BAD_PACK", "TOO_LARGE")
@@ -134,7 +134,7 @@ def test_every_hostile_name_is_refused_on_install(hostile: Gallery, tmp_path: Pa
                 accepted.append((case.paths, error.code))
             assert not [path for path in (device.folder / "staging").rglob("*") if not path.is_dir()], case
     assert accepted == []
-    assert len(SHARE) >= 40
+    assert len(SHARE) >= 30
 
 
 def test_every_fine_name_is_installed_as_it_is(hostile: Gallery, tmp_path: Path) -> None:

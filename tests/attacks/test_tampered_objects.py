@@ -23,7 +23,7 @@ def flip(place: int) -> Callable[[bytes], bytes]:
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
-    **{f"bit {place}": flip(place) for place in range(0, 17, 4)},
+    **{f"bit {place}": flip(place) for place in range(0, 17, 8)},
     "one byte short": lambda data: data[:-1],
     "cut in half": lambda data: data[: len(data) // 2],
     "empty": lambda _: b"",

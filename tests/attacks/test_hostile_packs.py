@@ -386,4 +386,4 @@ def test_sizes_that_lie(scene: Scene) -> None:
         forger = scene.forger()
         forger.put(GOOD)
         forger.release("6.6.6", {"any": forger.build(manifest_of(FILES, pack_entry(GOOD, size=size)))})
-        scene.refused(device, "HASH_MISMATCH", "BAD_PACK", floor="not lowered")
+        scene.refused(device, "HASH_MISMATCH", floor="not lowered")

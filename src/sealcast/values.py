@@ -210,6 +210,6 @@ def format_time(instant: datetime) -> str:
 def printable(text: str) -> str:
     """Return ``text`` with everything escaped that a terminal or a reader's eye could take for something else."""
     return "".join(
-        character if character.isprintable() and unicodedata.category(character) != "Cf" else ascii(character)[1:-1]
+        character if character.isprintable() else ascii(character)[1:-1]  # controls and formats are not printable
         for character in text
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..values import Progress, no_progress
-from .stores import IMMUTABLE_CACHE, MUTABLE_CACHE, TIMESTAMP, Store, conflict_at
+from .stores import IMMUTABLE_CACHE, MUTABLE_CACHE, TIMESTAMP, Store, conflict, conflict_at
 
 PARALLEL_UPLOADS = 8
 
@@ -58,7 +58,8 @@ class Plan:
     def run(self, store: Store, before_live: Check, progress: Progress = no_progress) -> None:
         """Upload what nobody sees yet, call ``before_live``, then store what makes it live.
 
-        Safe to run again after a kill at any point. Raises what the store and ``before_live`` raise.
+        Safe to run again after a kill at any point. Raises ``RepositoryError`` (CONFLICT) when what is live is not what
+        the plan was made for, and what the store and ``before_live`` raise.
         """
         done = 0
         for stage in (0, 1):
@@ -71,12 +72,20 @@ class Plan:
             live[self.timestamp.path] = self.commit
         if not live:
             return
+        # Long before the swap that decides, so that the loser of a race stores no root and is told the true reason.
+        if _tag(store) != self.live_tag:
+            raise conflict()
         before_live(live)
         for root in roots:
             store.create(root.path, root.source)
         if self.changed:
             store.replace(self.timestamp.path, self.commit, self.live_tag)
         progress(self.size, self.size, f"uploading {self.timestamp.path}")
+
+
+def _tag(store: Store) -> str | None:
+    live = store.read(TIMESTAMP)
+    return live.tag if live else None
 
 
 def _uploaded(uploads: Iterable[Upload], store: Store) -> Iterator[Upload]:

@@ -83,7 +83,11 @@ class FolderStore:
 
         def too_large() -> TransferError:
             return TransferError(
-                "TOO_LARGE", f"{path} has more than {READ_LIMIT} bytes: no site has such a file.", path=path
+                "TOO_LARGE",
+                f"{path} has more than {READ_LIMIT} bytes: no site has such a file.",
+                safe="Nothing was published.",
+                hint="Look whose file it is, and remove it if it is not wanted there.",
+                path=path,
             )
 
         try:
@@ -122,10 +126,10 @@ class FolderStore:
         place = self._place(path)
         try:
             make_directory(place.parent)
-            with exclusive(place.parent / ".lock", _conflict):
+            with exclusive(place.parent / ".lock", conflict):
                 stored = self.read(path)
                 if (stored.tag if stored else None) != tag:
-                    raise _conflict()
+                    raise conflict()
                 write_durably(place, data)
                 self._remove_temporaries()
         except OSError as error:
@@ -139,7 +143,11 @@ class FolderStore:
 
     def _place(self, path: str) -> Path:
         if flaw := path_flaw(path):
-            raise RepositoryError("UNSAFE_NAME", f"The path {path[:200]!r} {flaw}.")
+            raise RepositoryError(
+                "UNSAFE_NAME",
+                f"The path {path[:200]!r} {flaw}.",
+                hint="No site has such a file: find out how it came into the metadata.",
+            )
         return self._folder / path
 
 
@@ -154,7 +162,8 @@ def conflict_at(path: str) -> RepositoryError:
     )
 
 
-def _conflict() -> RepositoryError:
+def conflict() -> RepositoryError:
+    """Return what is raised when what was read is no longer what is live."""
     return RepositoryError(
         "CONFLICT",
         "Somebody else published to this destination at the same time.",

@@ -305,6 +305,18 @@ def test_adding_again_brings_back_what_was_lost(repo: Repository, tree: Tree, sp
     assert digests(repo.workspace.folder, but=".sealcast") == before
 
 
+<<<<<<< HEAD
+def test_a_pack_alone_that_was_lost(repo: Repository, tree: Tree) -> None:
+    one = tree("one", V1)
+    added = repo.add_release(one, version="1.0.0", channel="stable")
+    (pack,) = load_manifest(added.release.platforms["any"], repo.workspace.objects).packs
+    repo.workspace.objects.path(pack.sha256).unlink()
+    assert repo.add_release(one, version="1.0.0", channel="stable") == added
+    assert repo.workspace.objects.has(pack.sha256)
+
+
+=======
+>>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
 def test_a_lost_manifest_and_other_files_are_told_apart(repo: Repository, tree: Tree) -> None:
     repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
     for path in objects_of(repo):

@@ -50,7 +50,7 @@ def write(folder: Path, files: Files) -> Path:
     return folder
 
 
-def digests(folder: Path, *, but: str = "-") -> dict[str, str]:
+def digests(folder: Path, *, but: str = "\0") -> dict[str, str]:
     """Every file below a folder with the digest of what it holds."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

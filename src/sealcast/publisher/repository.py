@@ -169,18 +169,10 @@ class Repository:
                 document = channels.make_stable(document, sequence, settings.keep)
             document = change.with_deltas(document, sequence, settings)
             change.commit([document], [prepared.archive] if prepared.archive else [])
-<<<<<<< HEAD
-            now = format_time(change.now)
-            self._catalogue.add(app, version, {platform: prepared.build}, notes=notes, now=now)
-        release = {release.sequence: release for release in document.releases}[sequence]
-=======
             if not dry_run:
                 now = format_time(change.now)
                 self._catalogue.add(app, version, {platform: prepared.build}, notes=notes, now=now)
-        release = document.release(sequence)
-        if release is None:
-            raise ValueError("the release left its channel while it was added")
->>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
+        release = {release.sequence: release for release in document.releases}[sequence]
         archive = prepared.archive.length if prepared.archive else None
         return Added(app, channel, release, prepared.files, prepared.size, archive)
 

@@ -14,11 +14,7 @@ import pytest
 from sealcast.errors import RepositoryError
 from sealcast.model import File
 from sealcast.packs.zstandard import zstd
-<<<<<<< HEAD
 from sealcast.publisher.archive import KINDS, _Stream, write_archive
-=======
-from sealcast.publisher.archive import KINDS, write_archive
->>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
 from sealcast.publisher.entries import READ_SIZE, Entry
 from sealcast.values import content_of
 
@@ -79,7 +75,6 @@ def test_bytes_that_are_not_those_of_the_manifest_stop_it(tmp_path: Path, kind: 
     assert (caught.value.code, caught.value.data["path"]) == ("SOURCE_CHANGED", changed)
 
 
-<<<<<<< HEAD
 def test_a_stream_is_read_in_any_portions() -> None:
     stream = _Stream(iter([b"0123456", b"78", b"9"]))
     assert stream.readable()
@@ -87,8 +82,6 @@ def test_a_stream_is_read_in_any_portions() -> None:
     assert stream.read(4) == b""
 
 
-=======
->>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
 def test_a_zip_member_of_over_4_gib_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What is written is small; that zipfile is told the size beforehand is what lets it choose 64 bits.
     told: list[int] = []

@@ -15,11 +15,7 @@ from typing import get_args
 import pytest
 
 from sealcast.config import Effort
-<<<<<<< HEAD
 from sealcast.documents import MIB, encode
-=======
-from sealcast.documents import encode
->>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
 from sealcast.errors import ObjectError, RepositoryError
 from sealcast.model import File, Manifest
 from sealcast.packs import ObjectStore, grouping
@@ -310,7 +306,6 @@ def test_packs_just_read_are_not_decoded_again(
     assert sum(sum(map(len, pieces.values())) for pieces in contents._cache.values()) <= 100_000
 
 
-<<<<<<< HEAD
 def test_a_content_of_several_pieces(tmp_path: Path, store: ObjectStore) -> None:
     data = bytes(17 * MIB) + b"the end"
     manifest = built(write(tmp_path / "dist", {"large": data}), store)
@@ -320,8 +315,6 @@ def test_a_content_of_several_pieces(tmp_path: Path, store: ObjectStore) -> None
     assert contents.read(0, len(data) - 8, 8) == b"\0the end"
 
 
-=======
->>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
 def test_a_range_beyond_the_content_is_refused(tmp_path: Path, store: ObjectStore) -> None:
     manifest = built(write(tmp_path / "dist", {"a": "abc"}), store)
     with pytest.raises(ObjectError) as caught:

@@ -121,11 +121,7 @@ def test_what_is_listed_stays_as_it_is(repo: Repository, tree: Tree, clock: Time
     assert repo.channel("stable") == document
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(("days", "due"), [(3, 2), (45, 30)])
-=======
-@pytest.mark.parametrize(("days", "due"), [(3, 2), (60, 40)])
->>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
 def test_due_goes_by_the_life_that_is_configured(
     reopen: Reopen, clock: Time, setting: Setting, days: int, due: int
 ) -> None:

@@ -305,7 +305,6 @@ def test_adding_again_brings_back_what_was_lost(repo: Repository, tree: Tree, sp
     assert digests(repo.workspace.folder, but=".sealcast") == before
 
 
-<<<<<<< HEAD
 def test_a_pack_alone_that_was_lost(repo: Repository, tree: Tree) -> None:
     one = tree("one", V1)
     added = repo.add_release(one, version="1.0.0", channel="stable")
@@ -315,8 +314,6 @@ def test_a_pack_alone_that_was_lost(repo: Repository, tree: Tree) -> None:
     assert repo.workspace.objects.has(pack.sha256)
 
 
-=======
->>>>>>> a09a3a8e527edb32724407951f49ee91645b59d6
 def test_a_lost_manifest_and_other_files_are_told_apart(repo: Repository, tree: Tree) -> None:
     repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
     for path in objects_of(repo):
@@ -529,6 +526,29 @@ def test_promoting_again_changes_nothing(repo: Repository, tree: Tree) -> None:
     assert repo.workspace.load().timestamp_bytes == before
 
 
+# ------------------------------------------------------------------------------------------------------- trials
+
+
+def test_a_trial_says_what_would_be_and_changes_nothing(repo: Repository, tree: Tree) -> None:
+    repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
+    repo.add_release(tree("two", V2), version="1.1.0", channel="beta")
+    folder = repo.workspace.folder
+    signed, listed = digests(folder / "metadata"), digests(folder / "releases")
+
+    three = tree("three", V3)
+    tried = repo.add_release(three, version="1.2.0", channel="stable", dry_run=True)
+    document = repo.promote("beta", "stable", dry_run=True)
+    assert document.release(document.stable).version == "1.1.0"  # type: ignore[union-attr]
+    assert refusal(lambda: repo.remove_release("1.0.0", dry_run=True)).code == "RELEASE_LIVE"
+    assert (digests(folder / "metadata"), digests(folder / "releases")) == (signed, listed)
+
+    assert repo.add_release(three, version="1.2.0", channel="stable") == tried
+    listed = digests(folder / "releases")
+    assert repo.remove_release("1.0.0", dry_run=True) == ("stable",)
+    assert digests(folder / "releases") == listed
+    assert "1.0.0" in versions(repo)
+
+
 # ------------------------------------------------------------------------------------------------------- archives
 
 
@@ -588,7 +608,7 @@ def test_a_document_that_clients_would_refuse_is_not_signed(
 def test_a_running_rollout_outlives_other_changes(repo: Repository, tree: Tree) -> None:
     repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
     repo.add_release(tree("two", V2), version="1.1.0", channel="stable", candidate=True)
-    with repo._changing() as change:
+    with repo._changing(trial=False) as change:
         document = change.documents["demo", "stable"]
         running = Rollout(salt="5a" * 16, steps=(Step(at="2026-01-01T00:00:00Z", permyriad=500),))
         change.commit([msgspec.structs.replace(document, rollout=running)])

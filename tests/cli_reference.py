@@ -48,6 +48,7 @@ def commands(group: click.Group = ROOT, above: click.Context | None = None) -> I
 def _context(command: click.Command, above: click.Context | None, name: str) -> click.Context:
     context = click.Context(command, parent=above, info_name=name, terminal_width=COLUMNS, max_content_width=COLUMNS)
     context.help_option_names = ["-h", "--help"]
+    command._help_option = None  # click keeps the one it made first, maybe under the names of another context
     return context
 
 

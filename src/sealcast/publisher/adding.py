@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from tuf.api.metadata import TargetFile
 from ..config import AppConfig
 from ..errors import ConfigError, ObjectError, RepositoryError
 from ..model import Build, ChannelDocument, File, Manifest, parse_constraint
-from ..model.roles import role_prefix
+from ..packs import ObjectStore
 from ..values import Progress, check_name
-from .archive_targets import archive_name, carried_archive, make_archive
+from .archive_targets import archive_path, make_archive
 from .building import Names, build_release, is_whole, load_manifest, read_files, store_manifest
+from .change import Change
 from .channels import version_exists
 from .entries import Entry
 from .sources import open_input
 from .versions import parse_version
-from .workspace import Workspace
 
 _NOTES_LIMIT = 16_384
 _NATIVE_LIMIT = 256
@@ -50,15 +50,18 @@ class Prepared:
 def check_new(new: NewRelease, workspace: Path) -> None:
     """Check what can be checked before any file is read.
 
-    Raises ``ConfigError`` (BAD_VERSION, UNSAFE_NAME, BAD_NOTES, BAD_NATIVE) or ``RepositoryError``
-    (INPUT_HOLDS_WORKSPACE).
+    Raises ``ConfigError`` (BAD_VERSION, UNSAFE_NAME, BAD_NOTES) or ``RepositoryError`` (INPUT_HOLDS_WORKSPACE).
     """
     parse_version(new.names.version)
     check_name(new.names.platform, "platform")
     if new.native:
         parse_constraint(new.native)
     if len(new.native) > _NATIVE_LIMIT:
-        raise ConfigError("BAD_VERSION", f"The native constraint is longer than {_NATIVE_LIMIT} characters.")
+        raise ConfigError(
+            "BAD_VERSION",
+            f"The native constraint is longer than {_NATIVE_LIMIT} characters.",
+            hint='Write it as ">=3.2.0,<4.0.0".',
+        )
     if len(new.notes) > _NOTES_LIMIT or not _is_text(new.notes):
         raise ConfigError(
             "BAD_NOTES",
@@ -82,75 +85,75 @@ def _is_text(text: str) -> bool:
 
 
 def prepare(
-    workspace: Workspace,
+    change: Change,
     new: NewRelease,
     settings: AppConfig,
     channel: ChannelDocument,
     known: Build | None,
-    listed: Mapping[str, TargetFile],
     progress: Progress,
 ) -> Prepared:
     """Bring the release's objects and its archive into the workspace.
 
     ``known`` is the build that this version and platform has already: the same files lead to it again, and what is
-    missing of it is made anew. ``listed`` are the targets of all roles. Raises ``RepositoryError`` (VERSION_EXISTS),
-    as `open_input` and `build_release` do, and ``OSError``.
+    missing of it is made anew. Raises ``RepositoryError`` (VERSION_EXISTS), as `open_input` and `build_release` do, and
+    ``OSError``.
     """
-    with open_input(new.path, workspace.cache) as entries:
+    store = change.workspace.objects
+    with open_input(new.path, change.workspace.cache) as entries:
         files = read_files(entries, progress, allow_secrets=new.allow_secrets)
-        build = _known_build(workspace, new, files, known)
+        build = _known_build(store, new, files, known)
         if build is None:
             manifest = build_release(
                 new.names,
                 files,
                 entries,
                 effort=settings.effort,
-                before=_manifests(workspace, channel, new.names),
-                store=workspace.objects,
+                before=_manifests(store, channel, new.names),
+                store=store,
                 progress=progress,
             )
-            build = store_manifest(manifest, new.native, settings.effort, workspace.objects)
+            build = store_manifest(manifest, new.native, settings.effort, store)
             if known is not None and build.manifest.sha256 != known.manifest.sha256:
                 raise version_exists(new.names.version, new.names.platform)
-        archive = _archive(workspace, new.names, settings, channel, list(zip(files, entries, strict=True)), listed)
+        archive = _archive(change, new.names, settings, channel, list(zip(files, entries, strict=True)))
     return Prepared(build, len(files), sum(file.size for file in files), archive)
 
 
-def _known_build(workspace: Workspace, new: NewRelease, files: tuple[File, ...], known: Build | None) -> Build | None:
+def _known_build(store: ObjectStore, new: NewRelease, files: tuple[File, ...], known: Build | None) -> Build | None:
     """Return the build that the version has, if it has these files and all of it is here."""
     if known is None:
         return None
     try:
-        manifest = load_manifest(known, workspace.objects)
+        manifest = load_manifest(known, store)
     except ObjectError:  # damaged: making the release again brings it back
         return None
     if manifest.files != files:
         raise version_exists(new.names.version, new.names.platform)
-    if not all(is_whole(workspace.objects, pack.content) for pack in manifest.packs):
+    if not all(is_whole(store, pack.content) for pack in manifest.packs):
         return None
     return msgspec.structs.replace(known, native=new.native or known.native)
 
 
-def _manifests(workspace: Workspace, channel: ChannelDocument, names: Names) -> list[Manifest]:
+def _manifests(store: ObjectStore, channel: ChannelDocument, names: Names) -> list[Manifest]:
     """Return the manifests of the channel's other releases, whose packs may be used again."""
     builds = [release.build_for(names.platform) for release in channel.releases if release.version != names.version]
-    return [load_manifest(build, workspace.objects) for build in builds if build is not None]
+    return [load_manifest(build, store) for build in builds if build is not None]
 
 
 def _archive(
-    workspace: Workspace,
+    change: Change,
     names: Names,
     settings: AppConfig,
     channel: ChannelDocument,
     members: Sequence[tuple[File, Entry]],
-    listed: Mapping[str, TargetFile],
 ) -> TargetFile | None:
     if settings.archive == "none":
         return None
-    name = archive_name(names.app, names.version, names.platform, settings.archive)
-    path = f"{role_prefix(names.app, channel.channel)}/{name}"
     try:
-        found = carried_archive(workspace, path, listed)
+        found = change.carried_archive(channel, names.version, names.platform, settings.archive)
     except RepositoryError:  # damaged: it is made again
         found = None
-    return found or make_archive(workspace, path, members, settings.archive, settings.effort)
+    if found is not None:
+        return found
+    path = archive_path(channel, names.version, names.platform, settings.archive)
+    return make_archive(change.workspace, path, members, settings.archive, settings.effort)

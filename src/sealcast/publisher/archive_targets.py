@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from tuf.api.metadata import TargetFile
@@ -19,12 +20,13 @@ from .state import damaged
 from .workspace import Workspace
 
 
-def archive_name(app: str, version: str, platform: str, kind: str) -> str:
-    """Return the file name of a release's archive.
+def archive_path(document: ChannelDocument, version: str, platform: str, kind: str) -> str:
+    """Return the target path of a release's archive in a channel.
 
     ``+`` becomes ``_``, which no version holds: in a URL, some hosts (S3 among them) read ``+`` as a space.
     """
-    return f"{app}-{version.replace('+', '_')}-{platform}.{kind}"
+    name = f"{document.app}-{version.replace('+', '_')}-{platform}.{kind}"
+    return f"{role_prefix(document.app, document.channel)}/{name}"
 
 
 def archive_paths(document: ChannelDocument) -> dict[str, Release]:
@@ -33,18 +35,16 @@ def archive_paths(document: ChannelDocument) -> dict[str, Release]:
     Raises ``ConfigError`` (NAME_TAKEN) when two would have one name (``1.0.0-a`` for ``b`` and ``1.0.0`` for ``a-b``).
     """
     paths: dict[str, Release] = {}
-    prefix = role_prefix(document.app, document.channel)
     for release in document.releases:
-        for platform in release.platforms:
-            for kind in KINDS:
-                path = f"{prefix}/{archive_name(document.app, release.version, platform, kind)}"
-                other = paths.setdefault(path, release)
-                if other is not release:
-                    raise ConfigError(
-                        "NAME_TAKEN",
-                        f"Releases {release.version} and {other.version} would both have the archive {path}.",
-                        hint="Choose another version or another platform's name.",
-                    )
+        for platform, kind in product(release.platforms, KINDS):
+            path = archive_path(document, release.version, platform, kind)
+            other = paths.setdefault(path, release)
+            if other is not release:
+                raise ConfigError(
+                    "NAME_TAKEN",
+                    f"Releases {release.version} and {other.version} would both have the archive {path}.",
+                    hint="Choose another version or another platform's name.",
+                )
     return paths
 
 
@@ -67,17 +67,12 @@ def make_archive(workspace: Workspace, path: str, members: Members, kind: str, e
     return entry
 
 
-def carried_archive(workspace: Workspace, path: str, listed: Mapping[str, TargetFile]) -> TargetFile | None:
-    """Return the target ``path``, taken from the archive of that name that some channel of the app lists, or None.
+def carry_archive(workspace: Workspace, entry: TargetFile, path: str) -> TargetFile:
+    """Return the archive ``entry`` as the target ``path`` of another channel.
 
-    Nothing is made again: the file is linked, or copied where there are no links. ``listed`` are the targets of all
-    roles. Raises ``RepositoryError`` (WORKSPACE_DAMAGED) when the file is not what was signed, ``OSError``.
+    Nothing is made again: the file is linked, or copied where there are no links. Raises ``RepositoryError``
+    (WORKSPACE_DAMAGED) when it is not what was signed, ``OSError``.
     """
-    app, name = path.partition("/")[0], path.rpartition("/")[2]
-    found = (entry for other, entry in listed.items() if other.startswith(f"{app}/") and other.endswith(f"/{name}"))
-    entry = next(found, None)
-    if entry is None:
-        return None
     source, here = workspace.folder / published_path(entry), target(path, content_listed(entry))
     if not source.is_file() or hash_file(source) != content_listed(entry):
         raise damaged(f"{published_path(entry)} is missing or not the file that was signed")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -38,17 +37,10 @@ from ..packs import (
 )
 from ..values import Content, Progress, content_of, printable
 from .entries import Entry
+from .leaks import KEY_LENGTH, holds_private_key
 
 EFFORT_LEVELS = {"fast": 3, "normal": 12, "best": 19}
 """The zstd level of each effort."""
-
-_SECRET_MARKS = (b"PRIVATE KEY-----", b"AGE-SECRET-KEY-1")
-# A key itself, also inside a JSON string: programs that handle keys hold the marks alone.
-_SECRET = re.compile(
-    rb"-----BEGIN (?:[A-Z0-9]+ )?PRIVATE KEY-----(?:\s|\\[nr])+(?:[A-Za-z-]+: [^\n]{1,80}\s+)*[A-Za-z0-9+/]{32}"
-    rb"|AGE-SECRET-KEY-1[0-9A-Z]{58}"
-)
-_SECRET_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ def read_files(entries: Sequence[Entry], progress: Progress, *, allow_secrets: b
             digest.update(chunk)
             if not allow_secrets:
                 _refuse_secret(entry, last + chunk)
-                last = chunk[-_SECRET_LENGTH:]
+                last = chunk[-KEY_LENGTH:]
         done += entry.size
         progress(done, total, f"reading {entry.path}")
         files.append(File(path=entry.path, size=entry.size, sha256=digest.hexdigest(), executable=entry.executable))
@@ -81,7 +73,7 @@ def read_files(entries: Sequence[Entry], progress: Progress, *, allow_secrets: b
 
 
 def _refuse_secret(entry: Entry, data: bytes) -> None:
-    if any(mark in data for mark in _SECRET_MARKS) and _SECRET.search(data):
+    if holds_private_key(data):
         raise RepositoryError(
             "SECRET_IN_INPUT",
             f"{printable(entry.path)} holds a private key, and everybody can read a release.",

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 
 import msgspec
 from tuf.api.metadata import TargetFile
 
 from ..config import AppConfig
 from ..documents import encode
-from ..model import ChannelDocument, read_channel
+from ..model import ChannelDocument, Release, read_channel
 from ..model.roles import role_name, role_prefix
 from ..values import format_time
-from .archive_targets import archive_paths, carried_archive, kept_archives
+from .archive import KINDS
+from .archive_targets import archive_path, carry_archive, kept_archives
 from .catalogue import Catalogue
 from .current import Documents, channel_documents
 from .deltas import known_deltas, with_deltas
@@ -49,16 +51,23 @@ class Change:
         known = known_deltas(self.documents.values(), store)
         return with_deltas(document, sequence, count=settings.deltas, known=known, effort=settings.effort, store=store)
 
-    def carried_archives(self, document: ChannelDocument, sequence: int) -> list[TargetFile]:
-        """Return the archives that other channels list of this release, as targets of the document's channel.
+    def carried_archive(self, document: ChannelDocument, version: str, platform: str, kind: str) -> TargetFile | None:
+        """Return the archive that a channel of the app lists of this release, as a target of the document's channel.
 
         Raises ``RepositoryError`` (WORKSPACE_DAMAGED), ``OSError``.
         """
-        found = (
-            carried_archive(self.workspace, path, self.state.listed)
-            for path, release in archive_paths(document).items()
-            if release.sequence == sequence
-        )
+        for other in self.documents.values():
+            release = other.by_version(version)
+            if other.app == document.app and release is not None and platform in release.platforms:
+                entry = self.state.listed.get(archive_path(other, version, platform, kind))
+                if entry is not None:
+                    return carry_archive(self.workspace, entry, archive_path(document, version, platform, kind))
+        return None
+
+    def carried_archives(self, document: ChannelDocument, release: Release) -> list[TargetFile]:
+        """Return all archives of ``release`` that another channel lists. Raises as `carried_archive` does."""
+        wanted = product(release.platforms, KINDS)
+        found = [self.carried_archive(document, release.version, platform, kind) for platform, kind in wanted]
         return [entry for entry in found if entry is not None]
 
     def commit(

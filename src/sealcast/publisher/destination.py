@@ -11,13 +11,13 @@ from ..errors import ConfigError, RepositoryError, VerificationError
 from ..hosting import Store, Stored
 from ..signing import is_example
 from ..values import printable
+from .leaks import holds_private_key
 from .state import State
 from .workspace import Workspace
 
 MAX_AHEAD = 10_000
 """How far the workspace's timestamp or snapshot may be ahead of what is live: decades of daily signatures."""
 
-_SECRET_MARKS = (b"PRIVATE KEY-----", b"AGE-SECRET-KEY-1")
 _SMALL = 1024 * 1024
 
 
@@ -62,7 +62,7 @@ def check_public(files: Mapping[str, Path]) -> None:
     for path, source in files.items():
         if path.startswith("objects/") or source.stat().st_size > _SMALL:
             continue
-        if any(mark in source.read_bytes() for mark in _SECRET_MARKS):
+        if holds_private_key(source.read_bytes()):
             raise RepositoryError(
                 "SECRET_IN_OUTPUT",
                 f"{path} holds a private key.",

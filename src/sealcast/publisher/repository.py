@@ -161,7 +161,7 @@ class Repository:
                 channels.check_not_lower(version, before, hint=hint)
             record = self._catalogue.get(app, version)
             known = record.builds.get(platform) if record else None
-            prepared = prepare(self.workspace, new, settings, before, known, change.state.listed, self._progress)
+            prepared = prepare(change, new, settings, before, known, self._progress)
             document, sequence = channels.enter(before, version, {platform: prepared.build}, notes=notes)
             if candidate:
                 document = channels.make_candidate(document, sequence, self._random(16).hex())
@@ -271,7 +271,7 @@ class Repository:
             document, sequence = channels.enter(before, release.version, builds, notes=release.notes)
             document = channels.make_stable(document, sequence, settings.keep)
             document = change.with_deltas(document, sequence, settings)
-            (document,) = change.commit([document], change.carried_archives(document, sequence))
+            (document,) = change.commit([document], change.carried_archives(document, release))
         return document
 
     # ----------------------------------------------------------------------------------- signatures, publication

@@ -535,6 +535,12 @@ def test_a_secret_among_the_public_files(repo: Repository, tree: Tree, ws: Path,
     assert not site.exists()
 
 
+def test_words_about_keys_are_no_secret(repo: Repository, tree: Tree, site: Path) -> None:
+    notes = "Files that start with -----BEGIN PRIVATE KEY----- are refused now."
+    repo.add_release(tree("one", V1), version="1.0.0", channel="stable", notes=notes)
+    repo.build(site)
+
+
 def test_the_example_keys_do_not_leave_the_machine(
     repo: Repository, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

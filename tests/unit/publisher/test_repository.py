@@ -592,6 +592,17 @@ def test_two_releases_never_share_an_archive_s_name(repo: Repository, tree: Tree
     assert error.code == "NAME_TAKEN"
 
 
+def test_the_archive_of_another_release_is_never_carried_along(repo: Repository, tree: Tree) -> None:
+    # In two channels, two releases may have archives of one name.
+    repo.add_release(tree("one", V1), version="1.0.0-arm", channel="stable", platform="linux")
+    added = repo.add_release(tree("two", {"b": "two"}), version="1.0.0", channel="beta", platform="arm-linux")
+    assert archives(repo) == archives(repo, "beta")
+    (path,) = (repo.workspace.folder / "targets/demo/beta").glob("*.tar.zst")
+    with tarfile.open(fileobj=io.BytesIO(zstd.decompress(path.read_bytes()))) as tar:
+        assert tar.getnames() == ["b"]
+    assert added.archive == path.stat().st_size
+
+
 # ------------------------------------------------------------------------------------------------------- metadata
 
 

@@ -83,9 +83,12 @@ def test_an_update_killed_at_any_change(scene: Scene, victims: Victims) -> None:
 def test_an_update_killed_at_any_time(scene: Scene, victims: Victims) -> None:
     device = scene.device(1)
     kept, heights = keep(device.folder), device.heights()
-    started = time.monotonic()
-    assert victims.order("update", folder=device.folder, url=device.url)["code"] == ""
-    took = time.monotonic() - started
+    took = 0.0
+    for _ in range(2):  # the first one also waits for the victims to be there
+        restore(device.folder, kept)
+        started = time.monotonic()
+        assert victims.order("update", folder=device.folder, url=device.url)["code"] == ""
+        took = time.monotonic() - started
     chosen = random.Random(1)
     killed = 0
     for _ in range(10 * SAMPLES if EVERYWHERE else SAMPLES):

@@ -159,7 +159,6 @@ def test_documents_that_are_signed_and_malformed(scene: Scene, name: str, kind: 
     else:
         forger.halt({}, spoil=DOCUMENTS[name])
     scene.refused(device, "BAD_METADATA", "UNKNOWN_DOCUMENT")
-    scene.recovers(device)
 
 
 @pytest.fixture

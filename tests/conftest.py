@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +26,24 @@ settings.register_profile(
 )
 settings.register_profile("long", settings.get_profile("ci"), derandomize=False, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def _scratch() -> str | None:
+    """Return a folder in memory for what tests write, or None where there is none that is large and runs programs.
+
+    Every commit of a publisher and of a client waits for the disk, and a test would wait for it many thousand times.
+    """
+    memory = Path("/dev/shm")
+    if os.name != "posix" or not os.access(memory, os.W_OK) or "TMPDIR" in os.environ:
+        return None
+    facts = os.statvfs(memory)
+    large = facts.f_bavail * facts.f_frsize >= 2 << 30
+    return str(memory) if large and not facts.f_flag & os.ST_NOEXEC else None
+
+
+if _memory := _scratch():
+    os.environ["TMPDIR"] = _memory
+    tempfile.tempdir = None  # what it found before is forgotten
 
 # A developer's own secrets must neither help nor break a test.
 for _name in [name for name in os.environ if name.startswith(("SEALCAST_PASSPHRASE", "SEALCAST_PIN"))]:

@@ -29,7 +29,7 @@ TRANSCRIPT_PAGES = ("docs/tutorial.md",)
 
 _FENCE = re.compile(r"^(```+)(.*)$")
 _CODE = re.compile(r"(?=.{4})[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
-_SECONDS = 120
+_SECONDS = 600
 
 
 class Block(NamedTuple):

@@ -163,7 +163,7 @@ def test_no_exception_outlives_its_need() -> None:
 def loaded_by(program: str) -> set[str]:
     """Run a program in a fresh interpreter and return the modules it has loaded at its end."""
     report = f"import atexit, sys\natexit.register(lambda: print('loaded', *sys.modules))\n{program}"
-    result = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 0, result.stderr
     return set(result.stdout.splitlines()[-1].split()[1:])
 

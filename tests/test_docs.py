@@ -114,7 +114,7 @@ def example(script: str, *arguments: object) -> str:
 
 def run_example(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(DOCS / "examples" / script), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=600)
 
 
 # ------------------------------------------------------------------------------------------------------------ pages
@@ -181,7 +181,7 @@ def commands_in_help(path: str) -> list[str]:
         capture_output=True,
         encoding="utf-8",
         check=True,
-        timeout=60,
+        timeout=600,
     )
     return re.findall(r"^  ([a-z]+) {2,}\S", done.stdout, re.MULTILINE)
 

@@ -30,7 +30,7 @@ def run_suite(directory: Path, source: str, *options: str, **environment: str) -
         env=inherited | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

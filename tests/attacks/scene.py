@@ -88,8 +88,11 @@ class HandClock:
         self.now += timedelta(**span)
 
 
+PATIENT = Limits(backoff_seconds=0.01)
+"""The client's own limits, with short pauses: a busy machine is no slow host."""
+
 QUICK = Limits(connect_seconds=2, gap_seconds=0.4, total_seconds=1.0, speed_seconds=0.5, backoff_seconds=0.01)
-"""The client's limits, with less patience."""
+"""The same with less patience, for hosts that are slow on purpose."""
 
 
 @dataclass
@@ -100,7 +103,7 @@ class Device:
     url: str
     root: bytes
     clock: HandClock
-    limits: Limits = QUICK
+    limits: Limits = PATIENT
     asked: list[str] = field(default_factory=list)
 
     def client(self, **more: Any) -> Client:

@@ -94,7 +94,7 @@ def test_a_release_that_hangs_before_it_is_ready(scene: Scene, program: bytes, m
     bad_update(scene, device, program)
     started = time.monotonic()
     assert run(device) == 0
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 100
     assert device.running() == "2.0.0"
     assert [failure.version for failure in device.record.quarantine.values()] == ["3.0.0"]
 

@@ -326,7 +326,7 @@ def within_bounds(case: str) -> Iterator[None]:
         assert not measured or tracemalloc.get_traced_memory()[1] < MEMORY
     finally:
         tracemalloc.stop()
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 100
 
 
 @pytest.mark.parametrize("case", [*PACKS, *HOLDS, *CARRIERS])

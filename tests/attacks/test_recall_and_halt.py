@@ -236,7 +236,7 @@ def halted(rolling: Scene) -> Halted:
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    max_examples=settings().max_examples // 3,
+    max_examples=settings().max_examples // 10,
 )
 @given(said=DOCUMENT)
 def test_no_halt_document_installs_or_starts_what_no_channel_signed(halted: Halted, said: Json) -> None:

@@ -56,7 +56,7 @@ def run(entry: Path, url: str, root: Path, folder: Path, *targets: str) -> subpr
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 

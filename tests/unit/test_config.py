@@ -191,10 +191,10 @@ def test_what_cannot_be_read_says_why(path: Path, tmp_path: Path) -> None:
 
 
 def test_depth_and_digits_are_bounded(path: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert refused(path, "a=" + "[" * 100_000) == "it nests too deep"
     assert "digits" in refused(path, "a=" + "9" * 500_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @given(st.binary(max_size=80), st.integers(0, 60))

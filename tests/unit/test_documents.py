@@ -144,11 +144,11 @@ def test_a_number_of_a_million_digits_costs_no_time() -> None:
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
-        started = time.perf_counter()
+        started = time.process_time()
         error = refusal(f"[{'9' * 1_000_000}]", limit=2 * MIB)
     finally:
         sys.set_int_max_str_digits(before)
-    assert time.perf_counter() - started < 1  # int() of it takes some ten seconds
+    assert time.process_time() - started < 2  # int() of it takes some ten seconds
     assert error.what.endswith(f"the number {'9' * 40} is out of range.")
 
 
@@ -164,9 +164,9 @@ def test_depth_is_bounded() -> None:
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
 def test_a_depth_of_a_hundred_thousand_neither_crashes_nor_takes_long(opening: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert "nests" in unreadable_large(opening * 100_000)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 2
 
 
 def unreadable_large(text: str) -> str:

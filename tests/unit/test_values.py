@@ -179,9 +179,9 @@ def test_fine_names_can_be_installed(tmp_path: Path) -> None:
 
 
 def test_a_very_long_path_is_refused_without_being_read() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     error = refused(["a" * 50_000_000])
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 2
     assert len(error.what) < 300
     assert len(str(error.data["path"])) == 200
 

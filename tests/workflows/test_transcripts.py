@@ -27,7 +27,7 @@ import pytest
 from tests.servers import Server
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
-_SECONDS = 120
+_SECONDS = 600
 
 
 class Play:

@@ -41,7 +41,7 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 def test_the_version() -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "sealcast", "--version"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "sealcast", "--version"], capture_output=True, text=True, check=True, timeout=600
     )
     assert result.stdout == f"sealcast {__version__}\n"
 
@@ -201,7 +201,7 @@ def run_into(target: str, *arguments: str) -> subprocess.CompletedProcess[str]:
             stdout=stream,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
 
@@ -220,7 +220,7 @@ def test_a_closed_pipe_is_quiet() -> None:
     )
     assert process.stdout is not None
     process.stdout.close()
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert (process.returncode, errors) == (141, b"")
 
 

@@ -26,7 +26,7 @@ def test_no_character_can_make_printing_fail(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_dropped_output_is_gone_and_says_nothing() -> None:
     program = "from sealcast.cli import edge; print('before', flush=True); edge.drop_output(); print('after')"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=True)
     assert (result.stdout, result.stderr) == ("before\n", "")
 
 
@@ -41,6 +41,6 @@ def test_streams_without_a_file_cannot_be_dropped(monkeypatch: pytest.MonkeyPatc
 def test_a_process_without_a_stream_runs_as_well(closed: str) -> None:
     program = f'"{sys.executable}" -m sealcast'
     command = f"{program} completion fish {closed} && {program} serve /nowhere {closed}"
-    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 2
     assert "Traceback" not in result.stdout + result.stderr

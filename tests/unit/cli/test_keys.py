@@ -330,7 +330,7 @@ def test_a_person_is_asked_twice_and_nothing_is_echoed(tmp_path: Path) -> None:
         shown += data
     os.close(ours)
     impatience.cancel()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=300) == 0
     text = shown.decode()
     assert text.count("New passphrase of alice") == 2
     assert PASSPHRASE not in text

@@ -172,7 +172,7 @@ def test_nothing_is_written_through_a_link(folder: Path) -> None:
 
 def test_several_come_at_once_and_one_failure_stops_them(folder: Path) -> None:
     datas = [bytes([number]) * 100 for number in range(THREADS)]
-    together = threading.Barrier(THREADS, timeout=10)
+    together = threading.Barrier(THREADS, timeout=120)
 
     class Slow:
         location = "slow"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,6 +33,9 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9
 _WINDOWS_FORBIDDEN = re.compile(r'[<>:"|?*\\]')
 # Cc controls, Cf format and bidi characters, Cs lone surrogates, Co private use, Zl and Zp separators.
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+# What may stand in a path without a second thought, and the newline that stands between two.
+_HARMLESS = bytes(sorted(set(range(0x20, 0x7F)) - set(b'<>:"|?*\\') | {0x0A}))
+_DEVICE = re.compile(rb"/(?:con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9]|lpt[0-9]) *[./]")
 _MAX_NAME = 64
 _MAX_PATH = 1024
 _MAX_COMPONENT = 255
@@ -141,6 +144,13 @@ def check_paths(paths: Iterable[str]) -> None:
     Raises ``ObjectError`` (UNSAFE_NAME): a flaw, two paths equal under case folding and normalisation, or a file
     where another path needs a directory.
     """
+    listed = list(paths)
+    if not _all_sound(listed):
+        _check_one_by_one(listed)
+
+
+def _check_one_by_one(paths: Iterable[str]) -> None:
+    """Check paths as `check_paths` promises, and say which is wrong, and why."""
     files: dict[str, str] = {}
     directories: dict[str, str] = {}  # as first written, by their folded form
     entered: set[str] = {""}
@@ -157,6 +167,29 @@ def check_paths(paths: Iterable[str]) -> None:
         if folded in directories:
             raise _unsafe(path, "is a file where another path needs a directory")
         files[folded] = path
+
+
+def _all_sound(paths: Sequence[str]) -> bool:
+    """Tell whether a release's paths are beyond doubt: what is not may still pass when it is looked at one by one.
+
+    The same rules, asked of all paths at once: a hundred thousand take a tenth of the time.
+    """
+    plain = [path for path in paths if path.isascii()]
+    text = "/{}/".format("/\n/".join(plain)).lower().encode()  # every component stands between two slashes
+    if max(map(len, plain), default=0) > _MAX_COMPONENT or text.count(b"\n") != max(len(plain) - 1, 0):
+        return False
+    if text.translate(None, _HARMLESS) or any(pair in text for pair in (b"//", b"/ ", b" /", b"./")):
+        return False
+    if _DEVICE.search(text):
+        return False
+    if any(path_flaw(path) for path in paths if not path.isascii()):
+        return False
+    directories = {path.rpartition("/")[0] for path in paths}
+    above = directories
+    while above := {path.rpartition("/")[0] for path in above} - directories:
+        directories |= above
+    files, folders = {_folded(path) for path in paths}, {_folded(path) for path in directories}
+    return len(files) == len(paths) and len(folders) == len(directories) and files.isdisjoint(folders)
 
 
 def _enter(directory: str, path: str, files: dict[str, str], directories: dict[str, str]) -> None:

@@ -15,8 +15,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealcast.documents import KIB, MAX_DEPTH, MIB, Document, bad, convert, decode, encode, parse, plain, whole
+from sealcast.documents import (
+    KIB,
+    MAX_DEPTH,
+    MIB,
+    Document,
+    Leaf,
+    bad,
+    convert,
+    decode,
+    decode_canonical,
+    encode,
+    parse,
+    plain,
+    whole,
+)
 from sealcast.errors import VerificationError
+from sealcast.model.manifest import File, Pack
 from sealcast.values import MAX_INTEGER
 
 
@@ -486,3 +501,54 @@ def test_a_default_is_told_by_its_value_and_not_by_its_identity() -> None:
     assert same.codec is not Chosen().codec
     assert encode(same) == encode(Chosen()) == b"{}"
     assert encode(Chosen(share=1)) == b'{"share":1}'
+
+
+def leaves() -> list[type[Leaf]]:
+    return [File, Pack]
+
+
+@pytest.mark.parametrize("kind", leaves())
+def test_a_leaf_has_no_default_but_false_and_nothing_inside_that_has(kind: type[Leaf]) -> None:
+    assert set(Leaf.__subclasses__()) == set(leaves())
+    for field in msgspec.structs.fields(kind):
+        assert field.default in {msgspec.NODEFAULT, False}
+        assert field.default_factory is msgspec.NODEFAULT
+        assert "Struct" not in repr(field.type)
+        assert "dict" not in repr(field.type)
+
+
+@given(_TEXT, st.integers(0, MAX_INTEGER), st.booleans())
+def test_a_leaf_is_written_like_everything_else(path: str, size: int, executable: bool) -> None:
+    entry = File(path=path, size=size, sha256="0" * 64, executable=executable)
+    expected = {"path": path, "size": size, "sha256": "0" * 64} | ({"executable": True} if executable else {})
+    written = json.dumps({"files": [expected]}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert encode({"files": (entry,)}) == written
+
+
+@given(st.binary(max_size=12), st.integers(0), st.integers(0, 6))
+def test_what_is_read_in_one_go_would_be_read_the_same_by_the_strict_reader(junk: bytes, at: int, cut: int) -> None:
+    data = encode(Sample(name="a", inner=Inner(number=7, text="é"), numbers=(1, 2), named={"b": Inner()}))
+    at %= len(data)
+    for some in (data, data[:at] + junk + data[at + cut :]):
+        quick = decode_canonical(some, Sample)
+        assert quick is None or quick == decode(some, Sample, what="The sample", limit=MIB)
+    assert decode_canonical(data, Sample) is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"name":"a","type":"sealcast/sample/1" }',
+        b'{"type":"sealcast/sample/1","name":"a"}',
+        b'{"name":"a","name":"a","type":"sealcast/sample/1"}',
+        b'{"name":"a","type":"sealcast/sample/2"}',
+        b'{"must_understand":["name"],"name":"a","type":"sealcast/sample/1"}',
+        b'{"name":"a","other":1,"type":"sealcast/sample/1"}',
+        b'{"name":"\\u0061","type":"sealcast/sample/1"}',
+        b'{"name":"\xff","type":"sealcast/sample/1"}',
+        b'{"name":"a","other":' + b"[" * 100_000 + b'],"type":"sealcast/sample/1"}',
+        b"",
+    ],
+)
+def test_what_is_not_canonical_is_left_to_the_strict_reader(data: bytes) -> None:
+    assert decode_canonical(data, Sample) is None

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealcast import values
 from sealcast.documents import encode
 from sealcast.errors import ConfigError, ObjectError, VerificationError
 from sealcast.files import Tree
@@ -205,8 +206,26 @@ def test_a_hundred_thousand_paths_are_checked_quickly() -> None:
         started = time.process_time()
         check_paths(paths[:count])
         spent.append(time.process_time() - started)
-    # About a second. Twenty times the paths take twenty times as long; each against each would take 400 times.
+    # A fraction of a second. Twenty times the paths take twenty times as long; each against each would take 400 times.
     assert spent[1] < 100 * spent[0] + 1
+
+
+_PLAIN = ["ss", "fi", "con", "CON", "nul.js", "com1", "comma", "..", "x.", "c:", "conin$", *"aBbéÉßiIı*ﬁ."]
+_ODD = ["", "x ", " x", "aux ", "lpt9 .txt", "a\nb", "\x7f", "\x00", "\u200d", "z" * 255, "z" * 256]
+_PARTS = st.sampled_from(_PLAIN + _ODD)
+
+
+@given(st.lists(st.lists(_PARTS, min_size=1, max_size=4).map("/".join), max_size=6))
+def test_paths_looked_at_all_together_are_judged_as_one_by_one(paths: list[str]) -> None:
+    if values._all_sound(paths):
+        values._check_one_by_one(paths)
+
+
+def test_common_releases_are_looked_at_all_together() -> None:
+    assert values._all_sound(["index.html", "a/b/comma.js", "a/b/console.js", "a/é.txt", "a b/c d"])
+    for doubtful in (["a", "A"], ["a", "a/b"], ["A/x", "a/y"], ["a/com1"], ["a\nb"], ["x./y"], ["é", "É"], ["~\x7f"]):
+        assert not values._all_sound(doubtful)
+        assert refused(doubtful).code == "UNSAFE_NAME"
 
 
 def test_letters_that_differ_only_in_case_never_stand_side_by_side() -> None:

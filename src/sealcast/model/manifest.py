@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from ..documents import MIB, Document, bad, convert, encode, parse, plain, whole
+from ..documents import MIB, Document, Leaf, bad, convert, decode_canonical, encode, parse, plain, whole
 from ..errors import ObjectError
 from ..values import MAX_INTEGER, Content, check_paths, is_digest
 
@@ -23,7 +23,7 @@ Run = Annotated[
 """Either ``[first, count]``: whole contents, or ``[content, offset, length]``: a part of one (bytes)."""
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class File(Leaf, frozen=True, kw_only=True, omit_defaults=True):
     """One file: where it goes, what it holds, and whether it may be executed."""
 
     path: str
@@ -37,7 +37,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return Content(self.sha256, self.size)
 
 
-class Pack(msgspec.Struct, frozen=True, kw_only=True):
+class Pack(Leaf, frozen=True, kw_only=True):
     """One pack object, and which contents of the manifest its pieces rebuild, in order."""
 
     sha256: Digest
@@ -68,7 +68,8 @@ class Manifest(Document, frozen=True, kw_only=True, omit_defaults=True, dict=Tru
     @cached_property
     def contents(self) -> tuple[Content, ...]:
         """Every distinct non-empty content, in the order that runs count by."""
-        return tuple(dict.fromkeys(file.content for file in self.files if file.size))
+        distinct = dict.fromkeys((file.sha256, file.size) for file in self.files if file.size)
+        return tuple(Content(sha256, size) for sha256, size in distinct)
 
     @cached_property
     def paths(self) -> Mapping[str, tuple[str, ...]]:
@@ -91,7 +92,8 @@ def read_manifest(data: bytes, *, what: str = "The manifest") -> Manifest:
     Raises ``VerificationError`` (TOO_LARGE, BAD_METADATA, UNKNOWN_DOCUMENT) or ``ObjectError`` (UNSAFE_NAME) for a path
     that may not be written.
     """
-    return _checked(convert(parse(data, what=what, limit=MANIFEST_LIMIT), Manifest, what=what), what)
+    manifest = decode_canonical(data, Manifest) if len(data) <= MANIFEST_LIMIT else None
+    return _checked(manifest or convert(parse(data, what=what, limit=MANIFEST_LIMIT), Manifest, what=what), what)
 
 
 def skeleton(manifest: Manifest, made: Iterable[int]) -> bytes:
@@ -100,12 +102,12 @@ def skeleton(manifest: Manifest, made: Iterable[int]) -> bytes:
     A delta carries this: the client computes those digests from what it rebuilt, and the whole manifest's own signed
     digest proves them (new digests do not compress, so they would cost more than the change itself).
     """
-    blank = {manifest.contents[number].sha256 for number in made}
+    blank = {manifest.contents[number].sha256: number for number in made}
     blanked = plain(manifest)
-    numbers = {content.sha256: number for number, content in enumerate(manifest.contents)}
-    for file in blanked["files"]:
-        if file["sha256"] in blank:
-            file["sha256"] = numbers[file["sha256"]]
+    blanked["files"] = [
+        msgspec.to_builtins(file) | {"sha256": blank[file.sha256]} if file.sha256 in blank else file
+        for file in manifest.files
+    ]
     return encode(blanked)
 
 
@@ -146,8 +148,8 @@ def skeleton_contents(skeleton_bytes: bytes) -> tuple[tuple[str | None, int], ..
 
 
 def _checked(manifest: Manifest, what: str) -> Manifest:
-    check_paths(file.path for file in manifest.files)
     paths = [file.path for file in manifest.files]
+    check_paths(paths)
     if paths != sorted(paths):
         raise bad(what, "its files are not in path order")
     sizes: dict[str, int] = {}

@@ -46,6 +46,7 @@ _NOTES_LIMIT = 16_384
 @click.option("--native", metavar="RANGE", default="", help='Native builds that it runs on, such as ">=3.2,<4".')
 @click.option("--candidate", is_flag=True, help="Make it the candidate, offered to nobody until it is rolled out.")
 @click.option("--allow-lower", is_flag=True, help="Accept a version below the newest: a fix to an old line.")
+@click.option("--no-cache", is_flag=True, help="Read every file, also those that did not change since the last time.")
 @app_option
 @signing_options
 @dry_run_option
@@ -59,6 +60,7 @@ def add(
     native: str,
     candidate: bool,
     allow_lower: bool,
+    no_cache: bool,
     app: str | None,
     signers: Sequence[str],
     passphrase_file: Path | None,
@@ -80,6 +82,7 @@ def add(
         native=native,
         candidate=candidate,
         allow_lower=allow_lower,
+        use_cache=not no_cache,
         dry_run=dry_run,
     )
     _tell_added(session, added, repository.channel(added.channel, added.app), platform, dry_run=dry_run)

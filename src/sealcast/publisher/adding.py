@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from ..model import Build, ChannelDocument, File, Manifest, parse_constraint
 from ..packs import ObjectStore
 from ..values import Progress, check_name
 from .archive_targets import archive_path, make_archive
-from .building import Names, build_release, is_whole, load_manifest, read_files, store_manifest
+from .building import Names, build_release, is_whole, load_manifest, store_manifest
 from .change import Change
 from .channels import version_exists
 from .entries import Entry
+from .hash_cache import HashCache
+from .reading import read_files
 from .sources import open_input
 from .versions import parse_version
 
@@ -35,6 +38,7 @@ class NewRelease:
     notes: str = ""
     native: str = ""
     allow_secrets: bool = False
+    use_cache: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def prepare(
     """
     store = change.workspace.objects
     with open_input(new.path, change.workspace.cache) as entries:
-        files = read_files(entries, progress, allow_secrets=new.allow_secrets)
+        files = _read(change, new, entries, progress)
         build = _known_build(store, new, files, known)
         if build is None:
             manifest = build_release(
@@ -117,6 +121,17 @@ def prepare(
                 raise version_exists(new.names.version, new.names.platform)
         archive = _archive(change, new.names, settings, channel, list(zip(files, entries, strict=True)))
     return Prepared(build, len(files), sum(file.size for file in files), archive)
+
+
+def _read(change: Change, new: NewRelease, entries: Sequence[Entry], progress: Progress) -> tuple[File, ...]:
+    cache = None
+    if new.path.is_dir():  # a file inside an archive has no times of its own that could be trusted
+        cache = HashCache(change.workspace.kept / "inputs", new.path, change.now, fresh=not new.use_cache)
+    workers = os.cpu_count() or 1
+    files = read_files(entries, progress, allow_secrets=new.allow_secrets, cache=cache, workers=workers)
+    if cache is not None:
+        cache.save()
+    return files
 
 
 def _known_build(store: ObjectStore, new: NewRelease, files: tuple[File, ...], known: Build | None) -> Build | None:

@@ -21,6 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 from ..errors import RepositoryError
@@ -105,6 +106,7 @@ def _check_end(path: Path, archive: zipfile.ZipFile) -> None:
 
 
 def _zip_entries(path: Path, archive: zipfile.ZipFile, contents: BinaryIO) -> Iterator[Entry]:
+    lock = Lock()
     for member in archive.infolist():
         # The name as it is stored: zipfile cuts it at a NUL, and other readers do not.
         name, mode = member.orig_filename, member.external_attr >> 16
@@ -123,11 +125,11 @@ def _zip_entries(path: Path, archive: zipfile.ZipFile, contents: BinaryIO) -> It
         size = contents.tell() - start
         if size != member.file_size:
             raise bad_archive(path, f"{name!r} in it has {size} bytes and says it has {member.file_size}")
-        yield Entry(name, size, bool(mode & stat.S_IXUSR), _part(contents, start, size))
+        yield Entry(name, size, bool(mode & stat.S_IXUSR), _part(contents, lock, start, size))
 
 
 def _tar_entries(path: Path, contents: BinaryIO) -> Iterator[Entry]:
-    end = 0
+    end, lock = 0, Lock()
     with tarfile.open(fileobj=contents, mode="r:") as archive:
         for member in archive:
             end = member.offset_data
@@ -138,17 +140,19 @@ def _tar_entries(path: Path, contents: BinaryIO) -> Iterator[Entry]:
             end += -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
             # Everybody's tar writes ./name for what was packed as "."; it is the same file.
             name, mode = member.name.removeprefix("./"), member.mode
-            yield Entry(name, member.size, bool(mode & stat.S_IXUSR), _part(contents, member.offset_data, member.size))
+            read = _part(contents, lock, member.offset_data, member.size)
+            yield Entry(name, member.size, bool(mode & stat.S_IXUSR), read)
     # tarfile takes a damaged header, and a file that ends too early, for the end of the archive.
     contents.seek(end)
     if contents.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise bad_archive(path, f"it is damaged or cut short at byte {end}, where its end mark should be")
 
 
-def _part(contents: BinaryIO, start: int, size: int) -> Read:
+def _part(contents: BinaryIO, lock: Lock, start: int, size: int) -> Read:
     def read(offset: int, length: int) -> bytes:
-        contents.seek(start + offset)
-        return contents.read(max(0, min(length, size - offset)))
+        with lock:  # several threads read members, and there is one position in the file
+            contents.seek(start + offset)
+            return contents.read(max(0, min(length, size - offset)))
 
     return read
 

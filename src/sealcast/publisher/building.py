@@ -5,13 +5,12 @@ What it makes depends on the input and the settings alone, never on the machine,
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..documents import encode
-from ..errors import ObjectError, RepositoryError
+from ..errors import ObjectError
 from ..model import (
     Build,
     File,
@@ -35,9 +34,8 @@ from ..packs import (
     read_single,
     write_single,
 )
-from ..values import Content, Progress, content_of, printable
+from ..values import Content, Progress, content_of
 from .entries import Entry
-from .leaks import KEY_LENGTH, holds_private_key
 
 EFFORT_LEVELS = {"fast": 3, "normal": 12, "best": 19}
 """The zstd level of each effort."""
@@ -50,36 +48,6 @@ class Names:
     app: str
     version: str
     platform: str
-
-
-def read_files(entries: Sequence[Entry], progress: Progress, *, allow_secrets: bool = False) -> tuple[File, ...]:
-    """Return what each entry is, with the digest of what it holds.
-
-    Raises ``RepositoryError``: SOURCE_CHANGED when a file changes while it is read; SECRET_IN_INPUT when one holds a
-    private key, unless ``allow_secrets``; UNREADABLE.
-    """
-    total, done, files = sum(entry.size for entry in entries), 0, []
-    for entry in entries:
-        digest, last = hashlib.sha256(), b""
-        for chunk in entry.chunks():
-            digest.update(chunk)
-            if not allow_secrets:
-                _refuse_secret(entry, last + chunk)
-                last = chunk[-KEY_LENGTH:]
-        done += entry.size
-        progress(done, total, f"reading {entry.path}")
-        files.append(File(path=entry.path, size=entry.size, sha256=digest.hexdigest(), executable=entry.executable))
-    return tuple(files)
-
-
-def _refuse_secret(entry: Entry, data: bytes) -> None:
-    if holds_private_key(data):
-        raise RepositoryError(
-            "SECRET_IN_INPUT",
-            f"{printable(entry.path)} holds a private key, and everybody can read a release.",
-            hint="Leave it out, and treat that key as known to others if it ever left this machine.",
-            path=printable(entry.path),
-        )
 
 
 def build_release(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import RepositoryError
 from ..values import printable
@@ -15,14 +16,28 @@ Read = Callable[[int, int], bytes]
 """Returns the bytes of a file from an offset on: as many as asked for, or fewer only where the file ends."""
 
 
+class Stamp(NamedTuple):
+    """What the file system says of a file, times in nanoseconds: while all of it stays, so do the bytes."""
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+    device: int
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of the input: its path in the release, its size in bytes, whether it may be executed, its bytes."""
+    """One file of the input: its path in the release, its size in bytes, whether it may be executed, its bytes.
+
+    ``stamp`` tells an unchanged file from one that changed; None where nothing does, as in an archive.
+    """
 
     path: str
     size: int
     executable: bool
     read: Read
+    stamp: Stamp | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the file's bytes.

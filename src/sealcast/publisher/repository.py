@@ -134,14 +134,18 @@ class Repository:
         candidate: bool = False,
         allow_lower: bool = False,
         allow_secrets: bool = False,
+        use_cache: bool = True,
         dry_run: bool = False,
     ) -> Added:
         """Add the folder or archive at ``path`` as a release, and make it the channel's stable one.
 
         ``candidate`` makes it the candidate instead, offered to nobody yet. ``allow_secrets`` lets files with private
-        keys pass (test fixtures, say). Adding the same files under the same version again is no error, finishes what a
-        killed run began, and brings back what was lost or damaged of the release. ``dry_run`` builds everything, signs
-        nothing and changes no channel; what it built is found again by the real run.
+        keys pass (test fixtures, say). Files of a folder that did not change since they were last read are not read
+        again, unless ``use_cache`` is false.
+
+        Adding the same files under the same version again is no error, finishes what a killed run began, and brings
+        back what was lost or damaged of the release. ``dry_run`` builds everything, signs nothing and changes no
+        channel; what it built is found again by the real run.
 
         Raises ``ConfigError`` (UNKNOWN_APP, UNKNOWN_CHANNEL, BAD_VERSION, BAD_NOTES, UNSAFE_NAME, NAME_TAKEN),
         ``RepositoryError`` (BUSY, VERSION_EXISTS, VERSION_LOWER, NOT_NEWER, ROLLOUT_RUNNING, RELEASE_RECALLED,
@@ -151,7 +155,7 @@ class Repository:
         """
         app, settings = self.workspace.config.app(app)
         channel = self._channel_name(app, settings, channel)
-        new = NewRelease(Path(path), Names(app, version, platform), notes, native, allow_secrets)
+        new = NewRelease(Path(path), Names(app, version, platform), notes, native, allow_secrets, use_cache)
         check_new(new, self.workspace.folder)
         with self._changing(trial=dry_run) as change:
             before = document_of(change.documents, app, channel)

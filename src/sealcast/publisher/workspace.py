@@ -44,6 +44,7 @@ class Workspace:
         self.metadata = folder / "metadata"
         self.objects = ObjectStore(folder)
         self.cache = folder / ".sealcast"
+        self.kept = self.cache / "kept"
         self._abandoned = self.cache / "abandoned"
 
     def load(self) -> State:

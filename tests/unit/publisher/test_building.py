@@ -26,10 +26,10 @@ from sealcast.publisher.building import (
     check_packs,
     is_whole,
     load_manifest,
-    read_files,
     store_manifest,
 )
 from sealcast.publisher.entries import READ_SIZE, Entry
+from sealcast.publisher.reading import read_files
 from sealcast.publisher.sources import open_input
 from sealcast.publisher.stored import StoredContents
 from sealcast.values import content_of, no_progress

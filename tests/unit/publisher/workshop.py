@@ -51,11 +51,13 @@ def write(folder: Path, files: Files) -> Path:
 
 
 def digests(folder: Path, *, but: str = "\0") -> dict[str, str]:
-    """Every file below a folder with the digest of what it holds."""
+    """Every file below a folder with the digest of what it holds; what is kept to save work does not count."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and but not in path.relative_to(folder).as_posix()
+        if path.is_file()
+        and but not in (name := path.relative_to(folder).as_posix())
+        and not name.startswith(".sealcast/kept/")
     }
 
 

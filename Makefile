@@ -55,7 +55,7 @@ build: $(STAMP) ## the wheel and the source archive, in dist/
 
 # Versions in the lock stay as they are, unless asked for: `make lock UPGRADE=--upgrade`.
 lock: $(STAMP) ## write requirements/dev.lock again from pyproject.toml
-	$(PY) -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(PY) -m uv pip compile pyproject.toml --group dev --extra publisher --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(UPGRADE) -o $(LOCK)
 
 clean: ## remove the environment and everything built or cached

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sealcast.documents import encode
 from sealcast.model import File, Manifest, Pack, skeleton
-from sealcast.packs import BuiltPack, DeltaReader, Side, build_packs, encoder, made, make_delta
+from sealcast.packs import BuiltPack, DeltaReader, Effort, Side, build_packs, encoder, made, make_delta
 from sealcast.packs.container import MAGIC, read_header
 from sealcast.packs.delta import DeltaHeader
 from sealcast.packs.pack import PackHeader
@@ -81,7 +81,11 @@ def delta() -> tuple[bytes, bytes]:
         )
 
     data = make_delta(
-        side(old, before.contents), side(new, after.contents), base_manifest=before.manifest, skeleton=bare, level=LEVEL
+        side(old, before.contents),
+        side(new, after.contents),
+        base_manifest=before.manifest,
+        skeleton=bare,
+        effort=Effort(LEVEL, ("zstd-from",)),
     )
     assert data is not None
     return data, bare

@@ -11,9 +11,11 @@ bytes come through callables.
                      `bounds`       what a reader may be asked for
     how they shrink  `codecs`       the codecs by name
                      `zstandard`    the one that is always there
+                     `diff`         copies with changed bytes, in `streams`
     publishing       `grouping`     which contents share a pack
                      `build_packs`  a release's packs
-                     `build_delta`  a delta, with `likeness` to choose its inputs
+                     `build_delta`  a delta, with `likeness` to choose its inputs and `copies` to search them
+                     `effort`       how hard both try
                      `store`        where objects lie
 """
 
@@ -26,10 +28,11 @@ from .bounds import (
     OBJECT_LIMIT,
     SKELETON_LIMIT,
 )
-from .build_delta import Side, made, make_delta
+from .build_delta import MEMORY, Side, made, make_delta
 from .build_packs import BuiltPack, Progress, build_packs, known_packs
 from .codecs import CODECS, encoder
 from .delta import DeltaHeader, DeltaReader, ReadRange
+from .effort import EFFORTS, Effort
 from .grouping import Identity
 from .pack import PackHeader, PackReader
 from .pieces import Piece, Runs, pieces_from_runs, runs_from_pieces
@@ -38,14 +41,17 @@ from .store import ObjectStore
 
 __all__ = [
     "CODECS",
+    "EFFORTS",
     "FRAME_INPUT_LIMIT",
     "FRAME_OUTPUT_LIMIT",
     "HEADER_LIMIT",
+    "MEMORY",
     "OBJECT_LIMIT",
     "SKELETON_LIMIT",
     "BuiltPack",
     "DeltaHeader",
     "DeltaReader",
+    "Effort",
     "Identity",
     "ObjectStore",
     "PackHeader",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from ..documents import MIB
@@ -11,7 +13,8 @@ from ..values import Content
 from . import codecs
 from .bounds import FRAME_INPUT_LIMIT, FRAME_OUTPUT_LIMIT, OBJECT_LIMIT
 from .delta import ReadRange, write_delta
-from .likeness import SAME_FOLDER, Likeness
+from .effort import Effort
+from .likeness import SAME_FOLDER, SAME_NAME, Likeness
 from .pack import EncodedFrame, output_length
 from .pieces import Piece, runs_from_pieces, segments
 from .source import VerifiedSource
@@ -19,6 +22,20 @@ from .source import VerifiedSource
 KEPT_LIMIT = 4 * MIB
 """Inputs of a frame that the new release still has: they help a new file that was modelled on an old one. More of them
 costs time at high levels and gains nothing on the packages that were measured."""
+
+
+GONE_LIMIT = 4 * MIB
+"""Inputs that went away and resemble nothing new by name: files are moved and merged. There are more of them where more
+is to be made that resembles nothing old. All of them would cost a search of 64 MiB for each frame of a large release,
+several times what these cost, for the same bytes on the packages that were measured."""
+
+MEMORY = 1024 * MIB
+"""What making a delta may take by default."""
+
+_COST_PER_BYTE = 8
+_COST_FIXED = 128 * MIB
+MEMORY_LEAST = _COST_FIXED + _COST_PER_BYTE * FRAME_OUTPUT_LIMIT
+"""What one frame takes without any inputs."""
 
 
 class Side(NamedTuple):
@@ -29,36 +46,77 @@ class Side(NamedTuple):
     read: ReadRange
 
 
-def make_delta(base: Side, new: Side, *, base_manifest: bytes, skeleton: bytes, level: int) -> bytes | None:
+class _Task(NamedTuple):
+    """A frame to be made."""
+
+    outputs: tuple[Piece, ...]
+    inputs: tuple[Piece, ...]
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that encoding takes, at most: measured, with some air."""
+        return _COST_FIXED + _COST_PER_BYTE * (output_length(self.inputs) + output_length(self.outputs))
+
+
+def make_delta(
+    base: Side,
+    new: Side,
+    *,
+    base_manifest: bytes,
+    skeleton: bytes,
+    effort: Effort,
+    workers: int = 1,
+    memory: int = MEMORY,
+) -> bytes | None:
     """Return the delta that brings a device from ``base`` to ``new``, or None where it would not fit into one object.
 
-    ``skeleton`` is the new manifest with the digests of the contents in `made` left out. The result depends on the
-    arguments' values and on libzstd alone. In memory at once: 64 MiB of inputs, 16 MiB of output, libzstd's tables for
-    them (up to 0.5 GiB at level 19), and the delta.
+    ``skeleton`` is the new manifest with the digests of the contents in `made` left out. Frames are made in at most
+    ``workers`` threads, and in no more than ``memory`` bytes, beside what the sides keep: with less of it, a frame gets
+    fewer inputs (`MEMORY_LEAST` leaves it none). The result depends on the arguments but ``workers`` and on the
+    libraries alone.
 
     Raises ``RepositoryError`` (SOURCE_CHANGED) when what a side reads is not the content that was listed.
     """
-    sizes = [content.size for content in base.contents]
-    base_source, new_source = VerifiedSource(base.contents, base.read), VerifiedSource(new.contents, new.read)
-    makes = [
-        piece for number in made(base.contents, new.contents) for piece in segments(number, new.contents[number].size)
-    ]
+    base_sizes = [content.size for content in base.contents]
+    new_sizes = [content.size for content in new.contents]
+    makes = [piece for number in made(base.contents, new.contents) for piece in segments(number, new_sizes[number])]
+    tasks = [_Task(outputs, _choose_inputs(base, new, outputs, memory)) for outputs in _fill(makes)]
     frames: list[EncodedFrame] = []
     room = OBJECT_LIMIT
-    for outputs in _fill(makes):
-        inputs = _choose_inputs(base, new, outputs)
-        body = codecs.encode("zstd-from", new_source.join(outputs), inputs=base_source.join(inputs), level=level)
+    for task, (codec, body) in zip(tasks, _encode(base, new, tasks, effort, workers, memory), strict=False):
         room -= len(body)
         if room < 0:
             return None
-        frames.append(EncodedFrame("zstd-from", body, len(outputs), runs_from_pieces(inputs, sizes)))
-    runs = runs_from_pieces(makes, [content.size for content in new.contents])
+        frames.append(EncodedFrame(codec, body, len(task.outputs), runs_from_pieces(task.inputs, base_sizes)))
     try:
-        return write_delta(skeleton, base_manifest, runs, frames, level=level)
+        return write_delta(skeleton, base_manifest, runs_from_pieces(makes, new_sizes), frames, level=effort.level)
     except ObjectError as error:
         if error.code == "TOO_LARGE":
             return None
         raise
+
+
+def _encode(
+    base: Side, new: Side, tasks: Sequence[_Task], effort: Effort, workers: int, memory: int
+) -> Iterator[tuple[str, bytes]]:
+    """Yield each task's codec and body, in order. Sides are read in this thread only."""
+    base_source, new_source = VerifiedSource(base.contents, base.read), VerifiedSource(new.contents, new.read)
+    together = max(1, min(workers, memory // max((task.cost for task in tasks), default=1)))
+    waiting: deque[Future[tuple[str, bytes]]] = deque()
+    pool = ThreadPoolExecutor(max_workers=together, thread_name_prefix="delta")
+    try:
+        for task in tasks:
+            if len(waiting) == together:
+                yield waiting.popleft().result()
+            output, inputs = new_source.join(task.outputs), base_source.join(task.inputs)
+            waiting.append(
+                pool.submit(codecs.encode_smallest, effort.codecs, output, inputs=inputs, level=effort.level)
+            )
+            del output, inputs  # the worker lets go of them, and nobody else holds them
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def made(base: Sequence[Content], new: Sequence[Content]) -> tuple[int, ...]:
@@ -81,11 +139,11 @@ def _fill(makes: Sequence[Piece]) -> Iterator[tuple[Piece, ...]]:
         yield tuple(frame)
 
 
-def _choose_inputs(base: Side, new: Side, outputs: Sequence[Piece]) -> tuple[Piece, ...]:
-    """Return what a frame reads of the base, in the base's order.
+def _choose_inputs(base: Side, new: Side, outputs: Sequence[Piece], memory: int) -> tuple[Piece, ...]:
+    """Return what a frame reads of the base, in the base's order, as far as it can be encoded in ``memory`` bytes.
 
-    First what the new release no longer has, the likest first: changed and renamed files. Then what it keeps, as far as
-    it looks alike.
+    First what the new release no longer has: all that looks alike by name (changed and renamed files), then of the rest
+    what seems worth it. Then what it keeps, as far as it looks alike.
     """
     likeness = Likeness(outputs, new.paths)
     kept = {content.sha256 for content in new.contents}
@@ -98,8 +156,13 @@ def _choose_inputs(base: Side, new: Side, outputs: Sequence[Piece]) -> tuple[Pie
                 gone_pieces.append((rank, piece))
             elif rank <= SAME_FOLDER:
                 kept_pieces.append((rank, piece))
-    chosen = _take(gone_pieces, FRAME_INPUT_LIMIT)
-    chosen += _take(kept_pieces, min(KEPT_LIMIT, FRAME_INPUT_LIMIT - output_length(chosen)))
+    limit = max(0, min(FRAME_INPUT_LIMIT, (memory - MEMORY_LEAST) // _COST_PER_BYTE))
+    chosen = _take([(rank, piece) for rank, piece in gone_pieces if rank <= SAME_NAME], limit)
+    known = Likeness([piece for _, piece in gone_pieces], base.paths)
+    unlike = [piece for piece in outputs if known.rank(piece, new.paths[piece.content]) > SAME_NAME]
+    others = [(rank, piece) for rank, piece in gone_pieces if rank > SAME_NAME]
+    chosen += _take(others, min(limit - output_length(chosen), max(GONE_LIMIT, 2 * output_length(unlike))))
+    chosen += _take(kept_pieces, min(KEPT_LIMIT, limit - output_length(chosen)))
     return tuple(sorted(chosen))
 
 

@@ -14,8 +14,8 @@ from ..errors import ConfigError
 from ..files import TEMPORARY_PREFIX, copy_durably, hash_file, make_directory, sync_directory
 from ..model import ChannelDocument, Release
 from ..model.roles import content_listed, published_path, role_prefix, target
+from ..packs import EFFORTS
 from .archive import KINDS, Members, write_archive
-from .building import EFFORT_LEVELS
 from .state import damaged
 from .workspace import Workspace
 
@@ -61,7 +61,7 @@ def make_archive(workspace: Workspace, path: str, members: Members, kind: str, e
     """
     with tempfile.TemporaryDirectory(dir=workspace.cache, prefix=TEMPORARY_PREFIX) as folder:
         made = Path(folder) / "archive"
-        write_archive(made, members, kind, EFFORT_LEVELS[effort])
+        write_archive(made, members, kind, EFFORTS[effort].level)
         entry = target(path, hash_file(made))
         _place(made, workspace.folder / published_path(entry))
     return entry

@@ -24,6 +24,7 @@ from ..model import (
 )
 from ..model.manifest import MANIFEST_LIMIT
 from ..packs import (
+    EFFORTS,
     BuiltPack,
     Identity,
     ObjectStore,
@@ -36,9 +37,6 @@ from ..packs import (
 )
 from ..values import Content, Progress, content_of
 from .entries import Entry
-
-EFFORT_LEVELS = {"fast": 3, "normal": 12, "best": 19}
-"""The zstd level of each effort."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def build_release(
     Packs that a release of ``before`` holds already are used again. Raises ``RepositoryError`` (SOURCE_CHANGED,
     UNREADABLE), ``OSError``.
     """
-    level = EFFORT_LEVELS[effort]
+    level = EFFORTS[effort].level
     bare = _manifest(names, level, files, ())
     first: dict[Content, Entry] = {}
     for entry, file in zip(entries, files, strict=True):
@@ -123,7 +121,7 @@ def store_manifest(manifest: Manifest, native: str, effort: str, store: ObjectSt
             safe="The workspace is as it was; nothing was signed or published.",
             hint="Put many small files into fewer larger ones.",
         )
-    carrier, content = store.put(write_single(data, EFFORT_LEVELS[effort])), content_of(data)
+    carrier, content = store.put(write_single(data, EFFORTS[effort].level)), content_of(data)
     return Build(
         manifest=ManifestEntry(
             sha256=content.sha256, size=content.size, pack=Object(sha256=carrier.sha256, size=carrier.size)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from ..documents import encode
 from ..model import Build, ChannelDocument, Delta, Manifest, skeleton
-from ..packs import DeltaReader, ObjectStore, Side, made, make_delta, pieces_from_runs
-from .building import EFFORT_LEVELS, first_paths, load_manifest
+from ..packs import EFFORTS, DeltaReader, ObjectStore, Side, made, make_delta, pieces_from_runs
+from .building import first_paths, load_manifest
 from .stored import StoredContents
 
 Known = Mapping[tuple[str, str], Delta]
@@ -73,7 +74,8 @@ def _make_delta(base_build: Build, new_build: Build, effort: str, store: ObjectS
         Side(new.contents, first_paths(new), StoredContents(new, store).read),
         base_manifest=encode(base),
         skeleton=skeleton(new, made(base.contents, new.contents)),
-        level=EFFORT_LEVELS[effort],
+        effort=EFFORTS[effort],
+        workers=os.cpu_count() or 1,
     )
     if data is None or len(data) >= _cost_of_packs(base, new_build, new):
         return None

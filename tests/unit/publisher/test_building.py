@@ -18,7 +18,7 @@ from sealcast.config import Effort
 from sealcast.documents import MIB, encode
 from sealcast.errors import ObjectError, RepositoryError
 from sealcast.model import File, Manifest
-from sealcast.packs import ObjectStore, grouping
+from sealcast.packs import EFFORTS, ObjectStore, grouping
 from sealcast.publisher import building, stored
 from sealcast.publisher.building import (
     Names,
@@ -361,4 +361,4 @@ def test_sizes_around_which_integers_wrap(tmp_path: Path, store: ObjectStore, si
 
 
 def test_every_effort_has_a_level() -> None:
-    assert set(get_args(Effort)) == set(building.EFFORT_LEVELS)
+    assert set(get_args(Effort)) == set(EFFORTS)

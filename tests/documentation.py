@@ -353,9 +353,12 @@ def main() -> None:
     worked_example.main()
     for name in TRANSCRIPT_PAGES:
         path = TOP / name
+        before = path.read_text("utf-8")
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-            page = rewritten(path.read_text("utf-8"), Shell(Path(folder), stack))
-        path.write_text(page, "utf-8", newline="\n")
+            page = rewritten(before, Shell(Path(folder), stack))
+        # Other keys and another date alone make no new page: it would be a difference to read, and to merge.
+        if list(map(settled, page.splitlines())) != list(map(settled, before.splitlines())):
+            path.write_text(page, "utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ RELEASE = LazyGroup(
             "list": Entry(f"{_HERE}.release:list_releases", "List the releases, the newest version first."),
             "show": Entry(f"{_HERE}.release:show", "Show one release: its builds, and the channels that offer it."),
             "diff": Entry(f"{_HERE}.release:diff", "Show which files differ between two releases."),
+            "baseline": Entry(f"{_HERE}.release:baseline", "Say that native apps ship with a release."),
             "remove": Entry(f"{_HERE}.release:remove", "Forget a release that is live nowhere."),
         }
     },

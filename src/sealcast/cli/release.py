@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from ..config import Effort
 from ..errors import ConfigError
 from . import words
 from .ask import confirm
@@ -16,10 +17,11 @@ from .command import command, dry_run_option
 from .opened import app_option, next_publish, open_to_read, open_to_sign, signing_options, yes_option
 from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
+from .sizes import parse_size
 
 if TYPE_CHECKING:
     from ..model import ChannelDocument
-    from ..publisher import Added, ReleaseRecord
+    from ..publisher import Added, ReleaseRecord, Repository
 
 _NOTES_LIMIT = 16_384
 """Characters that the notes of a release may have (`sealcast.model.channel`)."""
@@ -46,6 +48,11 @@ _NOTES_LIMIT = 16_384
 @click.option("--native", metavar="RANGE", default="", help='Native builds that it runs on, such as ">=3.2,<4".')
 @click.option("--candidate", is_flag=True, help="Make it the candidate, offered to nobody until it is rolled out.")
 @click.option("--allow-lower", is_flag=True, help="Accept a version below the newest: a fix to an old line.")
+@click.option("--baseline", is_flag=True, help="A native app ships with it: later releases get a delta from it.")
+@click.option("--effort", type=click.Choice(get_args(Effort)), help="How hard to compress, instead of what is set.")
+@click.option(
+    "--memory", type=parse_size, metavar="SIZE", default="1GiB", show_default=True, help="What packing may take."
+)
 @click.option("--no-cache", is_flag=True, help="Read every file, also those that did not change since the last time.")
 @app_option
 @signing_options
@@ -60,6 +67,9 @@ def add(
     native: str,
     candidate: bool,
     allow_lower: bool,
+    baseline: bool,
+    effort: Effort | None,
+    memory: int,
     no_cache: bool,
     app: str | None,
     signers: Sequence[str],
@@ -83,9 +93,12 @@ def add(
         candidate=candidate,
         allow_lower=allow_lower,
         use_cache=not no_cache,
+        baseline=baseline,
+        effort=effort,
+        memory=memory,
         dry_run=dry_run,
     )
-    _tell_added(session, added, repository.channel(added.channel, added.app), platform, dry_run=dry_run)
+    _tell_added(session, repository, added, platform, dry_run=dry_run)
     if not dry_run:
         next_publish(session, repository)
     return added
@@ -107,8 +120,8 @@ def _read_notes(path: Path) -> str:
     return text
 
 
-def _tell_added(session: Session, added: Added, document: ChannelDocument, platform: str, *, dry_run: bool) -> None:
-    out = session.output
+def _tell_added(session: Session, repository: Repository, added: Added, platform: str, *, dry_run: bool) -> None:
+    out, document = session.output, repository.channel(added.channel, added.app)
     build = added.release.platforms[platform]
     release = strong(f"{added.app} {added.release.version}")
     if dry_run:
@@ -122,10 +135,19 @@ def _tell_added(session: Session, added: Added, document: ChannelDocument, platf
     ]
     for delta in build.deltas:
         base = document.by_manifest(delta.base)
-        facts.append(("delta", f"{words.size(delta.size)}, from {base.version if base else delta.base[:12]}"))
+        known = base.version if base else _baseline_with(repository, added.app, delta.base)
+        facts.append(("delta", f"{words.size(delta.size)}, from {known}"))
     if added.archive is not None:
         facts.append(("archive", words.size(added.archive)))
     out.fields(facts)
+
+
+def _baseline_with(repository: Repository, app: str, manifest: str) -> str:
+    """Return the version of the baseline that has this manifest, by its digest."""
+    for version in repository.baselines(app):
+        if any(build.manifest.sha256 == manifest for build in repository.release(version, app).builds.values()):
+            return version
+    return manifest[:12]
 
 
 @command("list", example="sealcast release list", exits=(3,))
@@ -133,7 +155,7 @@ def _tell_added(session: Session, added: Added, document: ChannelDocument, platf
 def list_releases(session: Session, app: str | None) -> object:
     """List the releases, the newest version first."""
     repository = open_to_read(session)
-    documents = repository.channels(app)
+    documents, baselines = repository.channels(app), repository.baselines(app)
     releases = [(record, _standings(record, documents)) for record in repository.releases(app)]
     session.output.table(
         ("version", "platforms", "installed", "channels"),
@@ -142,13 +164,18 @@ def list_releases(session: Session, app: str | None) -> object:
                 strong(record.version),
                 ", ".join(sorted(record.builds)),
                 words.size(max(build.installed for build in record.builds.values())),
-                ", ".join(f"{channel} ({what})" for channel, what in where.items()) or dim("none"),
+                _places(where, baselines.get(record.version, ())) or dim("none"),
             )
             for record, where in releases
         ],
         right=[2],
     )
-    return {"releases": [_facts(record, where) for record, where in releases]}
+    return {"releases": [_facts(record, where, baselines) for record, where in releases]}
+
+
+def _places(where: dict[str, str], baseline: Sequence[str]) -> str:
+    places = [f"{channel} ({what})" for channel, what in where.items()]
+    return ", ".join([*places, f"baseline ({', '.join(baseline)})"] if baseline else places)
 
 
 def _standings(record: ReleaseRecord, documents: Sequence[ChannelDocument]) -> dict[str, str]:
@@ -157,13 +184,14 @@ def _standings(record: ReleaseRecord, documents: Sequence[ChannelDocument]) -> d
     return {document.channel: standing(document, release) for document, release in found if release is not None}
 
 
-def _facts(record: ReleaseRecord, where: dict[str, str]) -> dict[str, object]:
+def _facts(record: ReleaseRecord, where: dict[str, str], baselines: Mapping[str, Sequence[str]]) -> dict[str, object]:
     return {
         "app": record.app,
         "version": record.version,
         "added": record.added,
         "notes": record.notes,
         "channels": where,
+        "baseline": baselines.get(record.version, ()),
         "platforms": record.builds,
     }
 
@@ -175,13 +203,14 @@ def show(session: Session, version: str, app: str | None) -> object:
     """Show one release: its builds, and the channels that offer it."""
     repository = open_to_read(session)
     record = repository.release(version, app)
-    where = _standings(record, repository.channels(app))
+    where, baselines = _standings(record, repository.channels(app)), repository.baselines(app)
     out = session.output
     out.fields(
         [
             ("release", strong(f"{record.app} {record.version}")),
             ("added", record.added),
-            ("channels", ", ".join(f"{channel} ({what})" for channel, what in where.items()) or "none"),
+            ("channels", _places(where, ()) or "none"),
+            *([("baseline", ", ".join(baselines[version]))] if version in baselines else []),
         ]
     )
     out.line()
@@ -204,7 +233,7 @@ def show(session: Session, version: str, app: str | None) -> object:
         out.line()
         for line in record.notes.splitlines():
             out.line("  ", line)
-    return _facts(record, where)
+    return _facts(record, where, baselines)
 
 
 @command(example="sealcast release diff 1.0.0 1.1.0", exits=(3, 8))
@@ -274,3 +303,30 @@ def remove(
             session.output.line("No longer kept in: ", ", ".join(left), ".")
             next_publish(session, repository)
     return {"app": record.app, "version": record.version, "channels": left}
+
+
+@command(
+    example="""
+    sealcast release baseline 3.0.0
+    sealcast release baseline 3.0.0 --platform ios --json
+    sealcast release baseline 1.0.0 --off
+    """,
+    exits=(3,),
+)
+@click.argument("version")
+@click.option("--platform", metavar="NAME", help="Only the build for this platform.  [all]")
+@click.option("--off", is_flag=True, help="No app in the field starts from it any more.")
+@app_option
+def baseline(session: Session, version: str, platform: str | None, off: bool, app: str | None) -> object:
+    """Say that native apps ship with a release.
+
+    Every release that is added or promoted from then on, in any channel, gets a delta from each baseline of its
+    platform, so that a fresh installation is brought up to date by one small object. A baseline cannot be removed.
+    """
+    repository = open_to_read(session)
+    platforms = repository.set_baseline(version, app, platform=platform, on=not off)
+    if platforms:
+        session.output.line("Release ", strong(version), f" is a baseline for {', '.join(platforms)}.")
+    else:
+        session.output.line("Release ", strong(version), " is no baseline.")
+    return {"version": version, "baseline": platforms}

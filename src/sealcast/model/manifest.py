@@ -80,6 +80,15 @@ class Manifest(Document, frozen=True, kw_only=True, omit_defaults=True, dict=Tru
                 paths.setdefault(file.sha256, []).append(file.path)
         return {digest: tuple(where) for digest, where in paths.items()}
 
+    @cached_property
+    def first_paths(self) -> tuple[str, ...]:
+        """The first path of each content, in the order of `contents`."""
+        first: dict[str, str] = {}
+        for file in self.files:
+            if file.size:
+                first.setdefault(file.sha256, file.path)
+        return tuple(first.values())
+
     @property
     def size(self) -> int:
         """Bytes that the release's files take."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,10 @@ from tuf.api.metadata import TargetFile
 
 from ..config import AppConfig
 from ..errors import ConfigError, ObjectError, RepositoryError
-from ..model import Build, ChannelDocument, File, Manifest, parse_constraint
-from ..packs import ObjectStore
+from ..model import Build, ChannelDocument, File, parse_constraint
 from ..values import Progress, check_name
 from .archive_targets import archive_path, make_archive
-from .building import Names, build_release, is_whole, load_manifest, store_manifest
+from .building import Names, build_release, store_manifest
 from .change import Change
 from .channels import version_exists
 from .entries import Entry
@@ -102,25 +102,38 @@ def prepare(
     missing of it is made anew. Raises ``RepositoryError`` (VERSION_EXISTS), as `open_input` and `build_release` do, and
     ``OSError``.
     """
-    store = change.workspace.objects
     with open_input(new.path, change.workspace.cache) as entries:
         files = _read(change, new, entries, progress)
-        build = _known_build(store, new, files, known)
+        build = _known_build(change, new, files, known)
         if build is None:
-            manifest = build_release(
-                new.names,
-                files,
-                entries,
-                effort=settings.effort,
-                before=_manifests(store, channel, new.names),
-                store=store,
-                progress=progress,
-            )
-            build = store_manifest(manifest, new.native, settings.effort, store)
+            build = _new_build(change, new, settings, channel, files, entries, progress)
             if known is not None and build.manifest.sha256 != known.manifest.sha256:
                 raise version_exists(new.names.version, new.names.platform)
         archive = _archive(change, new.names, settings, channel, list(zip(files, entries, strict=True)))
     return Prepared(build, len(files), sum(file.size for file in files), archive)
+
+
+def _new_build(
+    change: Change,
+    new: NewRelease,
+    settings: AppConfig,
+    channel: ChannelDocument,
+    files: tuple[File, ...],
+    entries: Sequence[Entry],
+    progress: Progress,
+) -> Build:
+    packs = change.packs(settings.effort)
+    for release in channel.releases:
+        before = release.build_for(new.names.platform)
+        if before is not None and release.version != new.names.version:
+            packs.learn(before.manifest.sha256, partial(change.manifests.load, before))
+    manifest = build_release(
+        new.names, files, entries, effort=settings.effort, known=packs, progress=progress, memory=change.memory
+    )
+    build = store_manifest(manifest, new.native, settings.effort, change.workspace.objects)
+    change.manifests.add(build, manifest)
+    packs.finish(build.manifest.sha256)
+    return build
 
 
 def _read(change: Change, new: NewRelease, entries: Sequence[Entry], progress: Progress) -> tuple[File, ...]:
@@ -134,25 +147,19 @@ def _read(change: Change, new: NewRelease, entries: Sequence[Entry], progress: P
     return files
 
 
-def _known_build(store: ObjectStore, new: NewRelease, files: tuple[File, ...], known: Build | None) -> Build | None:
+def _known_build(change: Change, new: NewRelease, files: tuple[File, ...], known: Build | None) -> Build | None:
     """Return the build that the version has, if it has these files and all of it is here."""
     if known is None:
         return None
     try:
-        manifest = load_manifest(known, store)
+        manifest = change.manifests.load(known)
     except ObjectError:  # damaged: making the release again brings it back
         return None
     if manifest.files != files:
         raise version_exists(new.names.version, new.names.platform)
-    if not all(is_whole(store, pack.content) for pack in manifest.packs):
+    if not all(change.proofs.is_whole(pack.content) for pack in manifest.packs):
         return None
     return msgspec.structs.replace(known, native=new.native or known.native)
-
-
-def _manifests(store: ObjectStore, channel: ChannelDocument, names: Names) -> list[Manifest]:
-    """Return the manifests of the channel's other releases, whose packs may be used again."""
-    builds = [release.build_for(names.platform) for release in channel.releases if release.version != names.version]
-    return [load_manifest(build, store) for build in builds if build is not None]
 
 
 def _archive(

@@ -6,10 +6,10 @@ What it makes depends on the input and the settings alone, never on the machine,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..documents import encode
+from ..documents import MIB, encode
 from ..errors import ObjectError
 from ..model import (
     Build,
@@ -20,23 +20,23 @@ from ..model import (
     Pack,
     PackTotal,
     check_holds,
-    read_manifest,
 )
 from ..model.manifest import MANIFEST_LIMIT
 from ..packs import (
     EFFORTS,
-    BuiltPack,
-    Identity,
+    MEMORY,
     ObjectStore,
     build_packs,
     encoder,
-    known_packs,
     pieces_from_runs,
-    read_single,
     write_single,
 )
 from ..values import Content, Progress, content_of
 from .entries import Entry
+from .made import PackMemory
+
+PACK_COST = 160 * MIB
+"""Memory that making one pack takes, at most: measured at the highest level, with some air. One more is being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,15 @@ def build_release(
     entries: Sequence[Entry],
     *,
     effort: str,
-    before: Iterable[Manifest],
-    store: ObjectStore,
+    known: PackMemory,
     progress: Progress,
+    memory: int = MEMORY,
 ) -> Manifest:
-    """Make the packs of ``files``, whose bytes come from ``entries``, put them into ``store``, return the manifest.
+    """Make the packs of ``files``, whose bytes come from ``entries``, keep them in ``known``, return the manifest.
 
-    Packs that a release of ``before`` holds already are used again. Raises ``RepositoryError`` (SOURCE_CHANGED,
-    UNREADABLE), ``OSError``.
+    Packs that are ``known`` already are used again. As many are made at once as there are cores and ``memory`` bytes
+    for; at least one. Raises ``RepositoryError`` (SOURCE_CHANGED, UNREADABLE),
+    ``OSError``.
     """
     level = EFFORTS[effort].level
     bare = _manifest(names, level, files, ())
@@ -78,12 +79,12 @@ def build_release(
 
     packs = build_packs(
         bare.contents,
-        first_paths(bare),
+        bare.first_paths,
         lambda number, offset, length: sources[number].read(offset, length),
-        store.put,
+        known.keep,
         level=level,
-        workers=os.cpu_count() or 1,
-        known=_known_packs(before, store),
+        workers=max(1, min(os.cpu_count() or 1, memory // PACK_COST - 1)),
+        known=known,
         progress=packed,
     )
     manifest = _manifest(
@@ -132,40 +133,8 @@ def store_manifest(manifest: Manifest, native: str, effort: str, store: ObjectSt
     )
 
 
-def load_manifest(build: Build, store: ObjectStore) -> Manifest:
-    """Return the manifest of ``build`` from ``store``. Raises ``ObjectError`` (OBJECT_MISSING, HASH_MISMATCH)."""
-    return read_manifest(read_single(store.read(build.manifest.pack.content), build.manifest.size))
-
-
 def check_packs(manifest: Manifest) -> None:
     """Check that the packs of ``manifest`` hold every content exactly once. Raises ``ObjectError`` (BAD_PACK)."""
     sizes = [content.size for content in manifest.contents]
     pieces = [piece for pack in manifest.packs for piece in pieces_from_runs(pack.holds, sizes)]
     check_holds(manifest, [(piece.content, piece.offset, piece.length) for piece in pieces])
-
-
-def first_paths(manifest: Manifest) -> list[str]:
-    """Return the first path of each content."""
-    return [manifest.paths[content.sha256][0] for content in manifest.contents]
-
-
-def _known_packs(manifests: Iterable[Manifest], store: ObjectStore) -> dict[Identity, Content]:
-    """Return the packs that are whole in ``store`` by what they hold; one that was lost or damaged is made again."""
-    known: dict[Identity, Content] = {}
-    whole: set[Content] = set()
-    for manifest in manifests:
-        whole |= {
-            pack.content for pack in manifest.packs if pack.content not in whole and is_whole(store, pack.content)
-        }
-        packs = [BuiltPack(pack.content, pack.holds) for pack in manifest.packs if pack.content in whole]
-        known.update(known_packs(manifest.contents, packs))
-    return known
-
-
-def is_whole(store: ObjectStore, content: Content) -> bool:
-    """Tell whether an object is there, with the bytes that its name says."""
-    try:
-        store.open(content).close()
-    except ObjectError:
-        return False
-    return True

@@ -6,7 +6,7 @@ killed command left out, so that what is in the catalogue was offered, and what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -35,8 +35,16 @@ class ReleaseRecord(Document, frozen=True, kw_only=True, omit_defaults=True):
     removed: bool = False
 
 
+class Baselines(Document, frozen=True, kw_only=True):
+    """The releases that native builds of an app shipped with: the platforms of each, by version."""
+
+    type: str = "sealcast/baselines/1"
+    app: str
+    releases: dict[str, tuple[str, ...]]
+
+
 class Catalogue:
-    """The releases of one workspace, under ``releases/<app>/<version>.json``."""
+    """The releases of one workspace, under ``releases/<app>/<version>.json``; and ``releases/<app>.baselines.json``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -99,6 +107,54 @@ class Catalogue:
         """Take the release out, and remember what it was. Its objects stay until they are cleaned up."""
         self.put(msgspec.structs.replace(self.require(app, version), removed=True))
 
+    def baselines(self, app: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the platforms for which each release is a baseline, by version.
+
+        The objects of these releases are never cleaned up: later releases have deltas from them. Raises
+        ``RepositoryError`` (WORKSPACE_DAMAGED).
+        """
+        path = self._baselines_path(app)
+        try:
+            found = decode(path.read_bytes(), Baselines, what=f"The record {path.name}", limit=MIB)
+        except FileNotFoundError:
+            return {}
+        except VerificationError as error:
+            raise _damaged(path, error.what) from error
+        if found.app != app:
+            raise _damaged(path, f"The record {path.name} is that of {found.app}.")
+        return found.releases
+
+    def set_baseline(self, app: str, version: str, platforms: Iterable[str], *, on: bool) -> None:
+        """Make a release a baseline for these platforms, or none any more. Raises as `require` does."""
+        self.require(app, version)
+        releases = {known: set(those) for known, those in self.baselines(app).items()}
+        there = releases.pop(version, set())
+        there = there | set(platforms) if on else there - set(platforms)
+        if there:
+            releases[version] = there
+        sorted_releases = {known: tuple(sorted(those)) for known, those in releases.items()}
+        if sorted_releases != self.baselines(app):
+            make_directory(self._folder)
+            write_durably(self._baselines_path(app), encode(Baselines(app=app, releases=sorted_releases)))
+
+    def baseline_builds(self, app: str, platform: str, before: str) -> list[Build]:
+        """Return the baselines that a device of this platform may start from, of those added no later than ``before``.
+
+        ``before`` is a version. The oldest comes last. Raises ``RepositoryError`` (WORKSPACE_DAMAGED).
+        """
+        limit = self.get(app, before)
+        records = [
+            (record, platform if platform in platforms else "any")
+            for version, platforms in self.baselines(app).items()
+            if {platform, "any"} & set(platforms) and (record := self.get(app, version)) is not None
+        ]
+        records.sort(key=lambda found: (found[0].added, found[0].version), reverse=True)
+        return [
+            record.builds[name]
+            for record, name in records
+            if name in record.builds and record.version != before and (limit is None or record.added <= limit.added)
+        ]
+
     def catch_up(self, documents: Iterable[ChannelDocument], now: str) -> None:
         """Enter what channels offer and the catalogue lacks: a command was killed between the two."""
         for document in documents:
@@ -106,6 +162,9 @@ class Catalogue:
                 record = self.get(document.app, release.version)
                 if record is None or record.removed or not release.platforms.keys() <= record.builds.keys():
                     self.add(document.app, release.version, release.platforms, notes=release.notes, now=now)
+
+    def _baselines_path(self, app: str) -> Path:
+        return self._folder / f"{app}.baselines.json"
 
     def _path(self, app: str, version: str) -> Path:
         return self._folder / app / f"{parse_version(version)}.json"

@@ -15,12 +15,16 @@ from ..config import AppConfig
 from ..documents import encode
 from ..model import ChannelDocument, Release, read_channel
 from ..model.roles import role_name, role_prefix
+from ..packs import EFFORTS, MEMORY, encoder
 from ..values import format_time
 from .archive import KINDS
 from .archive_targets import archive_path, carry_archive, kept_archives
 from .catalogue import Catalogue
 from .current import Documents, channel_documents
-from .deltas import known_deltas, with_deltas
+from .deltas import DeltaMaker, delta_encoder, known_deltas, with_deltas
+from .made import DeltaMemory, PackMemory
+from .manifests import Manifests
+from .proofs import Proofs
 from .refresh import ONLINE
 from .signatory import Signatory
 from .state import State
@@ -31,7 +35,8 @@ from .workspace import Workspace
 class Change:
     """A change under way at the instant ``now``: the workspace is held, and this is what it said when it began.
 
-    A ``trial`` goes the same way to the end, and then signs and commits nothing.
+    A ``trial`` goes the same way to the end, and then signs and commits nothing. ``memory`` bytes are what making
+    packs or a delta may take.
     """
 
     workspace: Workspace
@@ -39,7 +44,11 @@ class Change:
     state: State
     documents: Documents
     now: datetime
+    catalogue: Catalogue
+    manifests: Manifests
+    proofs: Proofs
     trial: bool = False
+    memory: int = MEMORY
 
     def require(self, roles: Iterable[str]) -> None:
         """Raise ``SigningError`` (MISSING_SIGNERS) unless ``roles`` can be signed here, and what makes them true."""
@@ -47,9 +56,29 @@ class Change:
 
     def with_deltas(self, document: ChannelDocument, sequence: int, settings: AppConfig) -> ChannelDocument:
         """Return ``document`` with deltas to this release from those before it, as the settings want them."""
-        store = self.workspace.objects
-        known = known_deltas(self.documents.values(), store)
-        return with_deltas(document, sequence, count=settings.deltas, known=known, effort=settings.effort, store=store)
+        place, effort = self.workspace.kept / "deltas.json", settings.effort
+        maker = DeltaMaker(
+            self.workspace.objects,
+            self.manifests,
+            known_deltas(other for other in self.documents.values() if other.app == document.app),
+            DeltaMemory(place, self.proofs, delta_encoder(effort, self.memory)),
+            effort,
+            self.memory,
+        )
+        release = document.release(sequence)
+        version = release.version if release else ""
+        return with_deltas(
+            document,
+            sequence,
+            count=settings.deltas,
+            maker=maker,
+            baselines=lambda platform: self.catalogue.baseline_builds(document.app, platform, version),
+        )
+
+    def packs(self, effort: str) -> PackMemory:
+        """Return the packs that were made before, with this effort or for a release that had them."""
+        place = self.workspace.kept / "packs.json"
+        return PackMemory(place, self.workspace.objects, self.proofs, encoder(EFFORTS[effort].level))
 
     def carried_archive(self, document: ChannelDocument, version: str, platform: str, kind: str) -> TargetFile | None:
         """Return the archive that a channel of the app lists of this release, as a target of the document's channel.
@@ -98,7 +127,13 @@ class Change:
 
 @contextmanager
 def changing(
-    workspace: Workspace, catalogue: Catalogue, signatory: Signatory, now: datetime, *, trial: bool = False
+    workspace: Workspace,
+    catalogue: Catalogue,
+    signatory: Signatory,
+    now: datetime,
+    *,
+    trial: bool = False,
+    memory: int = MEMORY,
 ) -> Iterator[Change]:
     """Hold the workspace for a change, or for the trial of one, with what killed commands left put in order.
 
@@ -107,4 +142,7 @@ def changing(
     with workspace.changing() as state:
         documents = channel_documents(workspace, state)
         catalogue.catch_up(documents.values(), format_time(now))
-        yield Change(workspace, signatory, state, documents, now, trial)
+        objects = workspace.objects
+        proofs = Proofs(workspace.kept / "proofs.json", objects, now)
+        yield Change(workspace, signatory, state, documents, now, catalogue, Manifests(objects), proofs, trial, memory)
+        proofs.save()

@@ -4,26 +4,50 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
 
 import msgspec
 
 from ..documents import encode
-from ..model import Build, ChannelDocument, Delta, Manifest, skeleton
-from ..packs import EFFORTS, DeltaReader, ObjectStore, Side, made, make_delta, pieces_from_runs
-from .building import first_paths, load_manifest
+from ..model import Build, ChannelDocument, Delta, Manifest, Pack, skeleton
+from ..packs import EFFORTS, MEMORY, DeltaReader, ObjectStore, Side, encoder, made, make_delta
+from .made import DeltaMemory
+from .manifests import Manifests
 from .stored import StoredContents
 
 Known = Mapping[tuple[str, str], Delta]
 """Deltas that were made before, by the digests of the manifests of both ends."""
 
+Baselines = Callable[[str], Iterable[Build]]
+"""Returns the builds that native apps of a platform shipped with."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaMaker:
+    """What deltas are made from and with. One that is ``known`` or ``remembered`` is not made again.
+
+    ``memory`` is in bytes.
+    """
+
+    store: ObjectStore
+    manifests: Manifests
+    known: Known
+    remembered: DeltaMemory
+    effort: str
+    memory: int = MEMORY
+
 
 def with_deltas(
-    document: ChannelDocument, sequence: int, *, count: int, known: Known, effort: str, store: ObjectStore
+    document: ChannelDocument, sequence: int, *, count: int, maker: DeltaMaker, baselines: Baselines = lambda _: ()
 ) -> ChannelDocument:
     """Return ``document`` with deltas to the release of this sequence from the ``count`` newest before it.
 
-    A delta that is ``known`` is not made again. Raises ``ObjectError`` (OBJECT_MISSING, HASH_MISMATCH), ``OSError``.
+    And from the ``baselines`` of each platform, wherever they are. Raises ``ObjectError`` (OBJECT_MISSING,
+    HASH_MISMATCH), ``OSError``.
     """
     bases = sorted((other for other in document.releases if other.sequence < sequence), key=lambda old: -old.sequence)
     releases = []
@@ -31,7 +55,7 @@ def with_deltas(
         if release.sequence == sequence:
             platforms = {
                 # A device whose platform has a build of its own may still run the one for any.
-                name: _with_deltas(build, [base.build_for(name) for base in bases[:count]], known, effort, store)
+                name: _with_deltas(build, [*(base.build_for(name) for base in bases[:count]), *baselines(name)], maker)
                 for name, build in release.platforms.items()
             }
             release = msgspec.structs.replace(release, platforms=platforms)
@@ -39,16 +63,24 @@ def with_deltas(
     return msgspec.structs.replace(document, releases=tuple(releases))
 
 
-def known_deltas(documents: Iterable[ChannelDocument], store: ObjectStore) -> Known:
-    """Return every delta that ``documents`` list and ``store`` has."""
+def known_deltas(documents: Iterable[ChannelDocument]) -> Known:
+    """Return every delta that ``documents`` list."""
     return {
         (delta.base, build.manifest.sha256): delta
         for document in documents
         for release in document.releases
         for build in release.platforms.values()
         for delta in build.deltas
-        if store.has(delta.sha256)
     }
+
+
+def delta_encoder(effort: str, memory: int) -> dict[str, str]:
+    """Return what decides a delta's bytes besides the releases at both ends."""
+    try:
+        search = metadata.version("hdiffpatch")
+    except metadata.PackageNotFoundError:
+        search = ""
+    return {**encoder(EFFORTS[effort].level), "effort": effort, "memory": str(memory), "hdiffpatch": search}
 
 
 def without_deltas(build: Build) -> Build:
@@ -56,26 +88,31 @@ def without_deltas(build: Build) -> Build:
     return msgspec.structs.replace(build, deltas=())
 
 
-def _with_deltas(build: Build, bases: Iterable[Build | None], known: Known, effort: str, store: ObjectStore) -> Build:
+def _with_deltas(build: Build, bases: Iterable[Build | None], maker: DeltaMaker) -> Build:
     deltas = {delta.base: delta for delta in build.deltas}
     for base in bases:
         if base is None or base.manifest == build.manifest or base.manifest.sha256 in deltas:
             continue
-        delta = known.get((base.manifest.sha256, build.manifest.sha256)) or _make_delta(base, build, effort, store)
+        ends = base.manifest.sha256, build.manifest.sha256
+        delta = maker.known.get(ends)
+        if delta is None or not maker.remembered.is_whole(delta):
+            delta = maker.remembered.find(*ends, partial(_make_delta, base, build, maker))
         if delta is not None:
             deltas[delta.base] = delta
     return msgspec.structs.replace(build, deltas=tuple(deltas.values()))
 
 
-def _make_delta(base_build: Build, new_build: Build, effort: str, store: ObjectStore) -> Delta | None:
-    base, new = load_manifest(base_build, store), load_manifest(new_build, store)
+def _make_delta(base_build: Build, new_build: Build, maker: DeltaMaker) -> Delta | None:
+    store, effort = maker.store, maker.effort
+    base, new = maker.manifests.load(base_build), maker.manifests.load(new_build)
     data = make_delta(
-        Side(base.contents, first_paths(base), StoredContents(base, store).read),
-        Side(new.contents, first_paths(new), StoredContents(new, store).read),
+        Side(base.contents, base.first_paths, StoredContents(base, store).read),
+        Side(new.contents, new.first_paths, StoredContents(new, store).read),
         base_manifest=encode(base),
         skeleton=skeleton(new, made(base.contents, new.contents)),
         effort=EFFORTS[effort],
         workers=os.cpu_count() or 1,
+        memory=maker.memory,
     )
     if data is None or len(data) >= _cost_of_packs(base, new_build, new):
         return None
@@ -89,9 +126,10 @@ def _cost_of_packs(base: Manifest, new_build: Build, new: Manifest) -> int:
     lacks a content.
     """
     lacking = set(made(base.contents, new.contents))
-    sizes = [content.size for content in new.contents]
-    return new_build.manifest.pack.size + sum(
-        pack.size
-        for pack in new.packs
-        if any(piece.content in lacking for piece in pieces_from_runs(pack.holds, sizes))
+    return new_build.manifest.pack.size + sum(pack.size for pack in new.packs if _holds_any(pack, lacking))
+
+
+def _holds_any(pack: Pack, contents: AbstractSet[int]) -> bool:
+    return any(
+        not contents.isdisjoint(range(run[0], run[0] + run[1]) if len(run) == 2 else run[:1]) for run in pack.holds
     )

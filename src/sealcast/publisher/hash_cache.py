@@ -51,7 +51,7 @@ class HashCache:
         """
         self._place = place
         self._path = place / f"{content_of(os.fsencode(folder.resolve())).sha256}.json"
-        self._latest = int((began - CLEARLY).timestamp() * 1_000_000_000)
+        self._latest = clearly_before(began)
         kept = None if fresh else recall(self._path, Hashes)
         self._known = kept.files if kept else {}
         self._now: dict[str, Row] = {}
@@ -78,3 +78,8 @@ class HashCache:
             found = sorted(self._place.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
             for path in found[FOLDERS:]:
                 path.unlink()
+
+
+def clearly_before(instant: datetime) -> int:
+    """Return the time, in nanoseconds, before which a change is `CLEARLY` older than ``instant``."""
+    return int((instant - CLEARLY).timestamp() * 1_000_000_000)

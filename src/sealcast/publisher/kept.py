@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..documents import MIB, Document, decode_canonical, encode
-from ..files import make_directory, write_durably
+from ..files import TEMPORARY_PREFIX
 
 LIMIT = 256 * MIB
 """Bytes that a cache may have: the digests of over a million files."""
@@ -30,7 +30,12 @@ def recall(path: Path, kind: type[D]) -> D | None:
 
 
 def keep(path: Path, document: Document) -> None:
-    """Keep ``document`` at ``path``, as far as the disk lets us."""
+    """Keep ``document`` at ``path``, as far as the disk lets us.
+
+    Nothing waits for the disk: what a power cut leaves is whole, or is found to be damaged.
+    """
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")  # whoever writes here holds the workspace
     with contextlib.suppress(OSError):
-        make_directory(path.parent)
-        write_durably(path, encode(document))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(encode(document))
+        temporary.replace(path)

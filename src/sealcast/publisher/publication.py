@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..audit import Report, audit
 from ..errors import SealcastError, VerificationError
@@ -40,23 +40,34 @@ class Publication:
         """Upload, verify what is stored as a client would, commit, verify again; return the last report.
 
         What goes up is read back and hashed before the commit, and with ``deep`` so is all that was there before.
-        Raises ``RepositoryError`` (CONFLICT, STORE_CONFLICT), ``VerificationError`` (HASH_MISMATCH, …) or
-        ``TransferError``.
+        Raises ``RepositoryError`` (WORKSPACE_DAMAGED, CONFLICT, STORE_CONFLICT), ``VerificationError`` (HASH_MISMATCH,
+        …) or ``TransferError``.
         """
+        sent = self._hash_uploads()
 
         def before_live(files: Mapping[str, bytes]) -> None:
-            self._check_uploads()
+            self._check_uploads(sent)
             self._verify(Overlay(self.source, files), deep=deep)
 
         self.plan.run(self.store, before_live, progress)
         return self._verify(self.source, deep=deep)
 
-    def _check_uploads(self) -> None:
+    def _hash_uploads(self) -> dict[str, Content]:
+        """Return what goes up, hashed: a release is added without hashing again what was proved before (`Proofs`)."""
+        sent = {}
+        for upload in self.plan.uploads:
+            content = sent[upload.path] = hash_file(upload.source)
+            named = PurePosixPath(upload.path).name.partition(".")[0]
+            if not upload.path.startswith("metadata/") and content.sha256 != named:
+                raise damaged(f"{upload.path} is not what its name says")
+        return sent
+
+    def _check_uploads(self, sent: Mapping[str, Content]) -> None:
         """Read back what went up: a host may say that it stored what it did not."""
         with ThreadPoolExecutor(PARALLEL_CHECKS) as pool:
             checked = [upload for upload in self.plan.uploads if upload.stage < 2]
             for upload, stored in zip(checked, pool.map(self._stored, checked), strict=True):
-                if stored != hash_file(upload.source):
+                if stored != sent[upload.path]:
                     raise VerificationError(
                         "HASH_MISMATCH",
                         f"{upload.path} is not stored as it was sent.",

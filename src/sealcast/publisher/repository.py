@@ -11,29 +11,33 @@ plan.run()
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from ..audit import Report
-from ..config import AppConfig, find_workspace
+from ..config import AppConfig, Effort, find_workspace
 from ..errors import ConfigError, RepositoryError
 from ..model import ChannelDocument, Release
 from ..model.roles import role_name
+from ..packs import MEMORY
 from ..signing import EnvironmentSecrets, Secrets
 from ..values import Clock, Progress, format_time, no_progress
 from . import channels
 from .adding import NewRelease, check_new, prepare
-from .building import Names, load_manifest
+from .building import Names
 from .catalogue import Catalogue, ReleaseRecord
 from .change import Change, changing
 from .creation import Wanted, create_solo
 from .current import channel_documents, document_of
 from .deltas import without_deltas
 from .differences import Differences, differences
+from .manifests import Manifests
 from .publication import Publication, plan_publication
 from .refresh import Refreshed, RoleStatus, plan_refresh, role_statuses, run_refresh
 from .signatory import Signatory
@@ -135,13 +139,18 @@ class Repository:
         allow_lower: bool = False,
         allow_secrets: bool = False,
         use_cache: bool = True,
+        baseline: bool = False,
+        effort: Effort | None = None,
+        memory: int = MEMORY,
         dry_run: bool = False,
     ) -> Added:
         """Add the folder or archive at ``path`` as a release, and make it the channel's stable one.
 
         ``candidate`` makes it the candidate instead, offered to nobody yet. ``allow_secrets`` lets files with private
         keys pass (test fixtures, say). Files of a folder that did not change since they were last read are not read
-        again, unless ``use_cache`` is false.
+        again, unless ``use_cache`` is false. ``baseline`` says that a native app ships with this release, so that every
+        later one gets a delta from it (`set_baseline`). ``effort`` takes the place of the configured one, for this
+        release; ``memory`` is what making packs and deltas may take, in bytes: with less, deltas may become larger.
 
         Adding the same files under the same version again is no error, finishes what a killed run began, and brings
         back what was lost or damaged of the release. ``dry_run`` builds everything, signs nothing and changes no
@@ -154,10 +163,11 @@ class Repository:
         HASH_MISMATCH, TOO_LARGE) or ``SigningError``.
         """
         app, settings = self.workspace.config.app(app)
+        settings = msgspec.structs.replace(settings, effort=effort or settings.effort)
         channel = self._channel_name(app, settings, channel)
         new = NewRelease(Path(path), Names(app, version, platform), notes, native, allow_secrets, use_cache)
         check_new(new, self.workspace.folder)
-        with self._changing(trial=dry_run) as change:
+        with self._changing(trial=dry_run, memory=memory) as change:
             before = document_of(change.documents, app, channel)
             change.require([role_name(app, channel)])
             if not allow_lower:
@@ -176,6 +186,8 @@ class Repository:
             if not dry_run:
                 now = format_time(change.now)
                 self._catalogue.add(app, version, {platform: prepared.build}, notes=notes, now=now)
+                if baseline:
+                    self._catalogue.set_baseline(app, version, [platform], on=True)
         release = {release.sequence: release for release in document.releases}[sequence]
         archive = prepared.archive.length if prepared.archive else None
         return Added(app, channel, release, prepared.files, prepared.size, archive)
@@ -190,6 +202,28 @@ class Repository:
         app, _ = self.workspace.config.app(app)
         return self._catalogue.require(app, version)
 
+    def baselines(self, app: str | None = None) -> Mapping[str, tuple[str, ...]]:
+        """Return the platforms for which each release is a baseline, by version. Raises ``ConfigError``."""
+        app, _ = self.workspace.config.app(app)
+        return self._catalogue.baselines(app)
+
+    def set_baseline(
+        self, version: str, app: str | None = None, *, platform: str | None = None, on: bool = True
+    ) -> tuple[str, ...]:
+        """Make a release a baseline, one that native apps ship with, or none any more; return its platforms as such.
+
+        Every release that is added or promoted from then on, in whichever channel, gets a delta from each baseline of
+        its platform, and the objects of baselines are never cleaned up. Without ``platform`` all builds of the release
+        are meant. Raises ``RepositoryError`` (UNKNOWN_RELEASE, BUSY, WORKSPACE_DAMAGED).
+        """
+        app, _ = self.workspace.config.app(app)
+        with self._changing(trial=False):
+            builds = self._catalogue.require(app, version).builds
+            if platform is not None and platform not in builds:
+                raise _no_build(version, platform, builds)
+            self._catalogue.set_baseline(app, version, builds if platform is None else [platform], on=on)
+        return self._catalogue.baselines(app).get(version, ())
+
     def differences(self, old: str, new: str, *, app: str | None = None, platform: str = "any") -> Differences:
         """Return which files differ between two releases. Raises ``RepositoryError`` (UNKNOWN_RELEASE)."""
         manifests = []
@@ -197,23 +231,25 @@ class Repository:
             record = self.release(version, app)
             build = record.builds.get(platform)
             if build is None:
-                raise RepositoryError(
-                    "UNKNOWN_RELEASE",
-                    f"Release {version} has no build for {platform}.",
-                    hint=f"It has: {', '.join(record.builds)}.",
-                )
-            manifests.append(load_manifest(build, self.workspace.objects))
+                raise _no_build(version, platform, record.builds)
+            manifests.append(Manifests(self.workspace.objects).load(build))
         return differences(*manifests)
 
     def remove_release(self, version: str, app: str | None = None, *, dry_run: bool = False) -> tuple[str, ...]:
         """Take out a release that is live nowhere, and return the channels that no longer keep it.
 
         Its version stays taken: it never gets other files. ``dry_run`` only returns them. Raises
-        ``RepositoryError``: UNKNOWN_RELEASE, RELEASE_LIVE.
+        ``RepositoryError``: UNKNOWN_RELEASE, RELEASE_LIVE, RELEASE_IS_BASELINE.
         """
         app, _ = self.workspace.config.app(app)
         with self._changing(trial=dry_run) as change:
             self._catalogue.require(app, version)
+            if version in self._catalogue.baselines(app):
+                raise RepositoryError(
+                    "RELEASE_IS_BASELINE",
+                    f"Release {version} is a baseline: apps in the field start from it.",
+                    hint=f"When none does any more: sealcast release baseline {version} --off",
+                )
             mine = {key: document for key, document in change.documents.items() if key[0] == app}
             smaller = {key: channels.remove(document, version) for key, document in mine.items()}
             changed = {key: document for key, document in smaller.items() if document != mine[key]}
@@ -305,8 +341,8 @@ class Repository:
 
     # ------------------------------------------------------------------------------------------------- in common
 
-    def _changing(self, *, trial: bool) -> AbstractContextManager[Change]:
-        return changing(self.workspace, self._catalogue, self._signatory, self._clock(), trial=trial)
+    def _changing(self, *, trial: bool, memory: int = MEMORY) -> AbstractContextManager[Change]:
+        return changing(self.workspace, self._catalogue, self._signatory, self._clock(), trial=trial, memory=memory)
 
     def _channel_name(self, app: str, settings: AppConfig, channel: str | None) -> str:
         if channel is None and len(settings.channels) == 1:
@@ -318,3 +354,11 @@ class Repository:
                 hint=f"Its channels: {', '.join(settings.channels)}.",
             )
         return channel
+
+
+def _no_build(version: str, platform: str, builds: Iterable[str]) -> RepositoryError:
+    return RepositoryError(
+        "UNKNOWN_RELEASE",
+        f"Release {version} has no build for {platform}.",
+        hint=f"It has: {', '.join(builds)}.",
+    )

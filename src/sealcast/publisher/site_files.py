@@ -15,8 +15,8 @@ from ..errors import SealcastError
 from ..model import Build, ChannelDocument, read_channel
 from ..model.roles import published_path
 from ..values import object_path
-from .building import load_manifest
 from .current import channel_documents
+from .manifests import Manifests
 from .state import State, damaged, stored_numbers
 from .workspace import Workspace
 
@@ -81,7 +81,8 @@ class _Collection:
     def __init__(self, workspace: Workspace) -> None:
         self.files: dict[str, Path] = {}
         self._workspace = workspace
-        self._manifests: set[str] = set()
+        self._seen: set[str] = set()
+        self._manifests = Manifests(workspace.objects)
 
     def add(self, path: str) -> None:
         """Take the file of this path, which is the same in the workspace as in the site."""
@@ -90,10 +91,10 @@ class _Collection:
     def add_build(self, build: Build) -> None:
         """Take the objects that a build needs: manifest, packs, deltas. Raises ``ObjectError``."""
         digests = [delta.sha256 for delta in build.deltas]
-        if build.manifest.sha256 not in self._manifests:
-            packs = load_manifest(build, self._workspace.objects).packs
+        if build.manifest.sha256 not in self._seen:
+            packs = self._manifests.load(build).packs
             digests += [build.manifest.pack.sha256, *(pack.sha256 for pack in packs)]
-            self._manifests.add(build.manifest.sha256)
+            self._seen.add(build.manifest.sha256)
         for sha256 in digests:
             self.add(object_path(sha256))
 
@@ -113,12 +114,14 @@ class _Collection:
                         self._add_older_target(entry)
 
     def _add_older_target(self, entry: TargetFile) -> None:
-        self.add(published_path(entry))
         app, _, rest = entry.path.partition("/")
         channel, _, name = rest.partition("/")
-        if name == "channel.json":
-            with contextlib.suppress(SealcastError):
-                document = read_channel(self._workspace.read_target(entry), app=app, channel=channel)
-                for build in _builds(document):
-                    with contextlib.suppress(SealcastError):
-                        self.add_build(build)
+        if name != "channel.json":
+            self.add(published_path(entry))
+            return
+        with contextlib.suppress(SealcastError):
+            document = read_channel(self._workspace.read_target(entry), app=app, channel=channel)
+            self.add(published_path(entry))
+            for build in _builds(document):
+                with contextlib.suppress(SealcastError):
+                    self.add_build(build)

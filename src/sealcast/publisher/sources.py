@@ -82,10 +82,14 @@ def _folder_entries(root: Path) -> Iterator[Entry]:
                     pending.append((item.path, f"{name}/"))
                 elif stat.S_ISREG(facts.st_mode):
                     executable = os.name == "posix" and bool(facts.st_mode & stat.S_IXUSR)
-                    stamp = Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
-                    yield Entry(name, facts.st_size, executable, _reader(item.path, name), stamp)
+                    yield Entry(name, facts.st_size, executable, _reader(item.path, name), stamp_of(facts))
                 else:
                     raise unsafe_type(name, "neither a file nor a directory")
+
+
+def stamp_of(facts: os.stat_result) -> Stamp:
+    """Return what tells an unchanged file."""
+    return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
 
 
 def _reader(place: str, name: str) -> Read:

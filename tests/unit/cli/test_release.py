@@ -153,3 +153,36 @@ def test_removing_what_no_channel_lists_needs_no_publication(run: Run, place: Pa
     )
     said = run("-C", "ws", "release", "remove", "0.1.0", "--yes")
     assert said.out == "Forgot demo 0.1.0.\n"
+
+
+def test_a_baseline_is_said_wherever_releases_are(run: Run, place: Path) -> None:
+    said = run("-C", "ws", "release", "baseline", "1.0.0")
+    assert (said.status, said.out) == (0, "Release 1.0.0 is a baseline for any.\n")
+    rows = run("-C", "ws", "release", "list").out.splitlines()
+    assert rows[2].endswith("stable (kept), baseline (any)")
+    assert "baseline  any" in run("-C", "ws", "release", "show", "1.0.0").out
+    assert "baseline" not in run("-C", "ws", "release", "show", "1.1.0").out
+    releases = run("-C", "ws", "release", "list", "--json").document["releases"]
+    assert [one["baseline"] for one in releases] == [[], ["any"]]
+    added = run("-C", "ws", "release", "add", "new", "--version", "1.2.0", "--channel", "beta", "--effort", "fast")
+    assert "from 1.0.0" in added.out
+    assert run("-C", "ws", "release", "remove", "1.0.0", "--yes").code == "RELEASE_IS_BASELINE"
+    assert run("-C", "ws", "release", "baseline", "1.0.0", "--off", "--json").document["baseline"] == []
+    assert run("-C", "ws", "release", "baseline", "1.1.0", "--off").out == "Release 1.1.0 is no baseline.\n"
+    assert run("-C", "ws", "release", "baseline", "1.0.0", "--platform", "mac").code == "UNKNOWN_RELEASE"
+
+
+def test_how_hard_and_with_how_much_memory(run: Run, place: Path) -> None:
+    made = {}
+    for effort, memory in (("fast", "512MiB"), ("best", "2 GiB"), ("best", "1KiB")):
+        words = ["--version", "1.2.0", "--channel", "stable", "--dry-run", "--json"]
+        said = run("-C", "ws", "release", "add", "new", *words, "--effort", effort, "--memory", memory)
+        assert said.status == 0, said.err
+        made[effort, memory] = said.document["release"]["platforms"]["any"]["manifest"]["sha256"]
+    assert made["fast", "512MiB"] != made["best", "2 GiB"] == made["best", "1KiB"]
+
+
+@pytest.mark.parametrize("size", ["", "1", "1MB", "-1MiB", "1.5GiB", "9999999999GiB", "GiB", "²MiB"])
+def test_what_is_no_size(run: Run, place: Path, size: str) -> None:
+    said = run("-C", "ws", "release", "add", "new", "--version", "1.2.0", "--channel", "stable", "--memory", size)
+    assert (said.status, said.code) == (2, "USAGE")

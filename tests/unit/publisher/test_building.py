@@ -9,6 +9,9 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from copy import copy
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -17,22 +20,23 @@ import pytest
 from sealcast.config import Effort
 from sealcast.documents import MIB, encode
 from sealcast.errors import ObjectError, RepositoryError
-from sealcast.model import File, Manifest
+from sealcast.model import Build, File, Manifest
 from sealcast.packs import EFFORTS, ObjectStore, grouping
 from sealcast.publisher import building, stored
 from sealcast.publisher.building import (
     Names,
     build_release,
     check_packs,
-    is_whole,
-    load_manifest,
     store_manifest,
 )
 from sealcast.publisher.entries import READ_SIZE, Entry
+from sealcast.publisher.made import PackMemory
+from sealcast.publisher.manifests import Manifests
+from sealcast.publisher.proofs import Proofs
 from sealcast.publisher.reading import read_files
 from sealcast.publisher.sources import open_input
 from sealcast.publisher.stored import StoredContents
-from sealcast.values import content_of, no_progress
+from sealcast.values import Content, content_of, no_progress
 from tests.unit.publisher.workshop import write
 
 NAMES = Names("demo", "1.0.0", "any")
@@ -47,10 +51,27 @@ def store(tmp_path: Path) -> ObjectStore:
     return ObjectStore(tmp_path / "store")
 
 
+def memory(store: ObjectStore, *before: Manifest) -> PackMemory:
+    """Packs of some releases, and no others."""
+    lost = store.path("0" * 64) / "cannot be kept"
+    packs = PackMemory(lost, store, Proofs(lost, store, datetime.now(UTC)), {"zstd": "1"})
+    for manifest in before:
+        packs.learn(content_of(encode(manifest)).sha256, partial(copy, manifest))
+    return packs
+
+
+def is_whole(store: ObjectStore, content: Content) -> bool:
+    return Proofs(Path("nowhere"), store, datetime.now(UTC)).is_whole(content)
+
+
+def load_manifest(build: Build, store: ObjectStore) -> Manifest:
+    return Manifests(store).load(build)
+
+
 def built(path: Path, store: ObjectStore, *before: Manifest) -> Manifest:
     with open_input(path, path.parent) as entries:
         files = read_files(entries, no_progress)
-        return build_release(NAMES, files, entries, effort="fast", before=before, store=store, progress=no_progress)
+        return build_release(NAMES, files, entries, effort="fast", known=memory(store, *before), progress=no_progress)
 
 
 def sample(folder: Path) -> Path:
@@ -133,7 +154,7 @@ def test_a_file_that_changes_between_hashing_and_packing_stops_it(tmp_path: Path
         files = read_files(entries, no_progress)
         (folder / "src/007.js").write_bytes(bytes((folder / "src/007.js").stat().st_size))  # as long as before
         with pytest.raises(RepositoryError) as caught:
-            build_release(NAMES, files, entries, effort="fast", before=(), store=store, progress=no_progress)
+            build_release(NAMES, files, entries, effort="fast", known=memory(store), progress=no_progress)
     assert caught.value.code == "SOURCE_CHANGED"
 
 
@@ -142,7 +163,7 @@ def test_progress_reaches_the_end(tmp_path: Path, store: ObjectStore) -> None:
     with open_input(sample(tmp_path / "dist"), tmp_path) as entries:
         files = read_files(entries, no_progress)
         build_release(
-            NAMES, files, entries, effort="fast", before=(), store=store, progress=lambda *said: told.append(said)
+            NAMES, files, entries, effort="fast", known=memory(store), progress=lambda *said: told.append(said)
         )
     assert told[-1][0] == told[-1][1] > 0
 

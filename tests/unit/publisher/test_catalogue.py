@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sealcast.errors import RepositoryError, SealcastError
+from sealcast.model import ChannelDocument
 from sealcast.publisher import Repository
 from sealcast.publisher.catalogue import Catalogue
 from tests.unit.publisher.workshop import V1, V2, Files, Time
@@ -112,3 +113,108 @@ def test_a_stray_file_is_named(repo: Repository, tree: Tree) -> None:
     error = refusal(repo.releases)
     assert error.code == "WORKSPACE_DAMAGED"
     assert "notes.json" in error.hint
+
+
+# ------------------------------------------------------------------------------------------------------ baselines
+
+
+def bases(document: ChannelDocument, version: str) -> set[str]:
+    release = document.by_version(version)
+    assert release is not None
+    return {delta.base for build in release.platforms.values() for delta in build.deltas}
+
+
+def test_every_later_release_in_every_channel_has_a_delta_from_a_baseline(
+    reopen: Callable[[], Repository], tree: Tree, setting: Callable[[str, str], None]
+) -> None:
+    setting("deltas = 3", "deltas = 1")
+    setting("keep = 3", "keep = 1")
+    first = reopen().add_release(tree("n0", V1), version="1.0.0", channel="stable", baseline=True)
+    base = first.release.platforms["any"].manifest.sha256
+    for number in range(1, 5):
+        reopen().add_release(tree(f"n{number}", {**V1, "n": str(number)}), version=f"1.{number}.0", channel="stable")
+    stable = reopen().channel("stable")
+    assert stable.by_version("1.0.0") is None  # long gone from the channel
+    assert base in bases(stable, "1.4.0")
+    assert len(bases(stable, "1.4.0")) == 2
+    reopen().add_release(tree("n5", V2), version="1.5.0", channel="beta")
+    assert bases(reopen().channel("beta"), "1.5.0") == {base}
+    assert base in bases(reopen().promote("beta", "stable"), "1.5.0")
+
+
+def test_a_baseline_is_for_its_platform(reopen: Callable[[], Repository], tree: Tree) -> None:
+    for platform, files in (("ios", V1), ("any", {**V1, "n": "any"})):
+        reopen().add_release(tree(platform, files), version="1.0.0", channel="stable", platform=platform)
+    repo = reopen()
+    builds = repo.release("1.0.0").builds
+    assert repo.set_baseline("1.0.0", platform="ios") == ("ios",)
+    assert repo.baselines() == {"1.0.0": ("ios",)}
+    # In another channel, where nothing else could be a base.
+    for platform, expected in (("ios", {builds["ios"].manifest.sha256}), ("android", set())):
+        reopen().add_release(
+            tree(f"{platform}2", {**V2, "p": platform}), version="1.1.0", channel="beta", platform=platform
+        )
+        release = reopen().channel("beta").by_version("1.1.0")
+        assert release is not None
+        assert {delta.base for delta in release.platforms[platform].deltas} == expected
+    assert repo.set_baseline("1.0.0") == ("any", "ios")
+    reopen().add_release(tree("other", {**V2, "p": "x"}), version="1.2.0", channel="beta", platform="windows")
+    release = reopen().channel("beta").by_version("1.2.0")
+    assert release is not None
+    assert {delta.base for delta in release.platforms["windows"].deltas} == {builds["any"].manifest.sha256}
+
+
+def test_a_baseline_serves_only_what_came_after_it(reopen: Callable[[], Repository], tree: Tree, clock: Time) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="beta")
+    clock.forward(hours=1)
+    reopen().add_release(tree("two", V2), version="2.0.0", channel="beta", baseline=True)
+    assert bases(reopen().promote("beta", "stable", version="1.0.0"), "1.0.0") == set()
+
+
+def test_a_baseline_is_on_until_it_is_off_and_cannot_be_removed(reopen: Callable[[], Repository], tree: Tree) -> None:
+    repo = reopen()
+    assert repo.baselines() == {}
+    repo.add_release(tree("one", V1), version="1.0.0", channel="stable", baseline=True)
+    repo.add_release(tree("two", V2), version="1.1.0", channel="stable")
+    assert reopen().baselines() == {"1.0.0": ("any",)}
+    with pytest.raises(RepositoryError) as caught:
+        repo.remove_release("1.0.0")
+    assert caught.value.code == "RELEASE_IS_BASELINE"
+    assert repo.set_baseline("1.0.0") == ("any",)  # once more is no error
+    assert repo.set_baseline("1.0.0", on=False) == ()
+    assert repo.set_baseline("1.0.0", on=False) == ()
+    assert reopen().baselines() == {}
+    assert repo.remove_release("1.0.0") == ("stable",)
+
+
+def test_a_trial_makes_no_baseline(reopen: Callable[[], Repository], tree: Tree) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="stable", baseline=True, dry_run=True)
+    assert reopen().baselines() == {}
+
+
+def test_adding_the_same_again_makes_it_a_baseline(reopen: Callable[[], Repository], tree: Tree) -> None:
+    folder = tree("one", V1)
+    reopen().add_release(folder, version="1.0.0", channel="stable")
+    reopen().add_release(folder, version="1.0.0", channel="stable", baseline=True)
+    assert reopen().baselines() == {"1.0.0": ("any",)}
+
+
+def test_only_what_is_there_can_be_a_baseline(reopen: Callable[[], Repository], tree: Tree) -> None:
+    repo = reopen()
+    repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
+    for action in (lambda: repo.set_baseline("9.9.9"), lambda: repo.set_baseline("1.0.0", platform="ios")):
+        with pytest.raises(RepositoryError) as caught:
+            action()
+        assert caught.value.code == "UNKNOWN_RELEASE"
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"app":"other","releases":{},"type":"sealcast/baselines/1"}'])
+def test_a_damaged_list_of_baselines_is_named(
+    reopen: Callable[[], Repository], tree: Tree, ws: Path, damage: bytes
+) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="stable", baseline=True)
+    (ws / "releases" / "demo.baselines.json").write_bytes(damage)
+    with pytest.raises(RepositoryError) as caught:
+        reopen().baselines()
+    assert caught.value.code == "WORKSPACE_DAMAGED"
+    assert "demo.baselines.json" in caught.value.hint

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sealcast.packs import MEMORY, make_delta
 from sealcast.publisher import Repository
-from sealcast.publisher.deltas import known_deltas, with_deltas
+from sealcast.publisher.deltas import DeltaMaker, Known, delta_encoder, known_deltas, with_deltas
+from sealcast.publisher.made import DeltaMemory
+from sealcast.publisher.manifests import Manifests
+from sealcast.publisher.proofs import Proofs
 from tests.unit.publisher.workshop import V1, V2, V3, Files
 
 Tree = Callable[[str, Files], Path]
@@ -23,6 +29,13 @@ def bases(repository: Repository, version: str) -> list[str | None]:
     assert release is not None
     found = [document.by_manifest(delta.base) for build in release.platforms.values() for delta in build.deltas]
     return [base.version if base else None for base in found]
+
+
+def maker(repository: Repository, *, known: Known | None = None) -> DeltaMaker:
+    store, place = repository.workspace.objects, repository.workspace.kept
+    proofs = Proofs(place / "proofs.json", store, datetime.now(UTC))
+    memory = DeltaMemory(place / "deltas.json", proofs, delta_encoder("fast", MEMORY))
+    return DeltaMaker(store, Manifests(store), known or {}, memory, "fast")
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [(0, []), (1, ["1.2.0"]), (2, ["1.2.0", "1.1.0"])])
@@ -71,18 +84,15 @@ def test_none_between_releases_with_the_same_manifest(repo: Repository, tree: Tr
     from sealcast.publisher import channels
 
     both, sequence = channels.enter(document, "1.1.0", {"any": twin})
-    store = repo.workspace.objects
-    assert with_deltas(both, sequence, count=3, known={}, effort="fast", store=store) == both
+    assert with_deltas(both, sequence, count=3, maker=maker(repo)) == both
 
 
 def test_only_from_earlier_releases_and_only_to_the_one_that_is_meant(repo: Repository, tree: Tree) -> None:
     for version, files in (("1.0.0", V1), ("1.1.0", V2), ("1.2.0", V3)):
         repo.add_release(tree(version, files), version=version, channel="stable")
     document = repo.channel("stable")
-    store = repo.workspace.objects
-    known = known_deltas([document], store)
-    assert len(known) == 3
-    assert with_deltas(document, 2, count=3, known=known, effort="fast", store=store) == document
+    assert len(known_deltas([document])) == 3
+    assert with_deltas(document, 2, count=3, maker=maker(repo)) == document
     assert bases(repo, "1.0.0") == []
 
 
@@ -116,3 +126,89 @@ def test_deltas_are_the_same_wherever_they_are_made(
     assert sorted(path.name for path in (other.workspace.folder / "targets").rglob("*.tar.zst")) == sorted(
         path.name for path in (repo.workspace.folder / "targets").rglob("*.tar.zst")
     )
+
+
+# ----------------------------------------------------------------------------------------------- nothing twice
+
+
+@pytest.fixture
+def makes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of deltas that are really made."""
+    sizes: list[int] = []
+
+    def counting(*arguments: Any, **settings: Any) -> bytes | None:
+        data = make_delta(*arguments, **settings)
+        sizes.append(len(data or b""))
+        return data
+
+    monkeypatch.setattr("sealcast.publisher.deltas.make_delta", counting)
+    return sizes
+
+
+def test_a_run_that_was_killed_before_it_signed_made_its_deltas_for_the_next(
+    reopen: Reopen, tree: Tree, makes: list[int]
+) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="stable")
+    trial = reopen().add_release(tree("two", V2), version="1.1.0", channel="stable", dry_run=True)
+    assert len(makes) == 1
+    real = reopen().add_release(tree("two", V2), version="1.1.0", channel="stable")
+    assert len(makes) == 1
+    assert real.release.platforms == trial.release.platforms
+
+
+def test_a_second_channel_makes_nothing_again(reopen: Reopen, tree: Tree, makes: list[int]) -> None:
+    for channel in ("stable", "beta"):
+        for version, files in (("1.0.0", V1), ("1.1.0", V2)):
+            reopen().add_release(tree(version, files), version=version, channel=channel)
+    assert len(makes) == 1
+    stable, beta = reopen().channels()
+    assert [release.platforms for release in stable.releases] == [release.platforms for release in beta.releases]
+
+
+def test_what_was_not_worth_making_is_not_tried_again(
+    reopen: Reopen, tree: Tree, makes: list[int], setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="stable")
+    monkeypatch.setattr("sealcast.publisher.deltas._cost_of_packs", lambda *_: 1)
+    for _ in range(2):
+        reopen().add_release(tree("two", V2), version="1.1.0", channel="stable", dry_run=True)
+    assert len(makes) == 1
+    setting('effort = "fast"', 'effort = "best"')  # which might make it worth while
+    reopen().add_release(tree("two", V2), version="1.1.0", channel="stable", dry_run=True)
+    assert len(makes) == 2
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"x")])
+def test_a_remembered_delta_that_was_lost_or_damaged_is_made_again(
+    reopen: Reopen, tree: Tree, makes: list[int], damage: Callable[[Path], object]
+) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="stable")
+    added = reopen().add_release(tree("two", V2), version="1.1.0", channel="stable", dry_run=True)
+    (delta,) = added.release.platforms["any"].deltas
+    place = reopen().workspace.objects.path(delta.sha256)
+    before = place.read_bytes()
+    damage(place)
+    assert reopen().add_release(tree("two", V2), version="1.1.0", channel="stable").release == added.release
+    assert place.read_bytes() == before
+    assert len(makes) == 2
+
+
+def test_a_delta_of_another_channel_that_is_damaged_is_made_again(reopen: Reopen, tree: Tree, makes: list[int]) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="stable")
+    added = reopen().add_release(tree("two", V2), version="1.1.0", channel="stable")
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="beta")
+    (delta,) = added.release.platforms["any"].deltas
+    place = reopen().workspace.objects.path(delta.sha256)
+    before = place.read_bytes()
+    place.write_bytes(b"x")
+    reopen().add_release(tree("two", V2), version="1.1.0", channel="beta")
+    assert place.read_bytes() == before
+    assert len(makes) == 2
+
+
+def test_a_damaged_memory_of_deltas_is_as_good_as_none(reopen: Reopen, tree: Tree, makes: list[int]) -> None:
+    reopen().add_release(tree("one", V1), version="1.0.0", channel="stable")
+    for number in (1, 2):
+        reopen().add_release(tree("two", V2), version="1.1.0", channel="stable", dry_run=True)
+        (reopen().workspace.kept / "deltas.json").write_bytes(b"{")
+        assert len(makes) == number

@@ -15,7 +15,7 @@ from sealcast.errors import ConfigError, RepositoryError, SealcastError, Transfe
 from sealcast.fetch import FolderSource
 from sealcast.hosting import FolderStore
 from sealcast.publisher import Repository, publication
-from sealcast.publisher.building import load_manifest
+from sealcast.publisher.manifests import Manifests
 from sealcast.verify import View
 from tests.unit.publisher.failpoints import NAMING, killed_at
 from tests.unit.publisher.workshop import V1, V2, V3, Files, Time, digests, first_root, read_site, temporaries
@@ -192,7 +192,7 @@ def test_older_objects_that_are_gone_are_left_out(
     first, second = (repo.release(f"1.{number}.0").builds["any"] for number in (0, 1))
     objects = repo.workspace.objects
     objects.path(first.manifest.pack.sha256).unlink()  # a manifest …
-    objects.path(load_manifest(second, objects).packs[0].sha256).unlink()  # … and a pack
+    objects.path(Manifests(objects).load(second).packs[0].sha256).unlink()  # … and a pack
     next((repo.workspace.folder / "targets/demo/stable").glob("*-1.0.0-any.tar.zst")).unlink()
     document = sorted((repo.workspace.folder / "targets/demo/stable").glob("*.channel.json"))
     live = {path for path in document if path.name in str(repo.workspace.load().listed)}
@@ -514,6 +514,18 @@ def test_a_truncated_file_publishes_nothing(repo: Repository, tree: Tree, site: 
     error = refusal(lambda: repo.build(site))
     assert error.code == "WORKSPACE_DAMAGED"
     assert not site.exists()
+
+
+@pytest.mark.parametrize("pattern", ["objects/*/*", "targets/**/*.channel.json", "targets/**/*.tar.zst"])
+def test_a_file_that_rotted_in_the_workspace_does_not_leave_it(
+    repo: Repository, tree: Tree, ws: Path, site: Path, pattern: str
+) -> None:
+    repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
+    publication = repo.plan_publish(site)
+    for place in ws.glob(pattern):
+        place.write_bytes(bytes(place.stat().st_size))
+    assert refusal(publication.run).code == "WORKSPACE_DAMAGED"
+    assert not list(site.rglob("*"))
 
 
 def test_an_expired_role_publishes_nothing(repo: Repository, tree: Tree, clock: Time, site: Path) -> None:

@@ -15,7 +15,7 @@ from sealcast.errors import ConfigError, ObjectError, SealcastError, SigningErro
 from sealcast.model import Rollout, Step
 from sealcast.packs.zstandard import zstd
 from sealcast.publisher import Repository
-from sealcast.publisher.building import load_manifest
+from sealcast.publisher.manifests import Manifests
 from sealcast.signing import EnvironmentSecrets
 from tests.unit.publisher.workshop import V1, V2, V3, Files, Time, digests, first_root, read_site
 
@@ -308,7 +308,7 @@ def test_adding_again_brings_back_what_was_lost(repo: Repository, tree: Tree, sp
 def test_a_pack_alone_that_was_lost(repo: Repository, tree: Tree) -> None:
     one = tree("one", V1)
     added = repo.add_release(one, version="1.0.0", channel="stable")
-    (pack,) = load_manifest(added.release.platforms["any"], repo.workspace.objects).packs
+    (pack,) = Manifests(repo.workspace.objects).load(added.release.platforms["any"]).packs
     repo.workspace.objects.path(pack.sha256).unlink()
     assert repo.add_release(one, version="1.0.0", channel="stable") == added
     assert repo.workspace.objects.has(pack.sha256)
@@ -630,7 +630,7 @@ def test_a_running_rollout_outlives_other_changes(repo: Repository, tree: Tree) 
 def test_manifests_of_all_releases_can_be_read(repo: Repository, tree: Tree) -> None:
     repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
     (record,) = repo.releases()
-    assert [file.path for file in load_manifest(record.builds["any"], repo.workspace.objects).files] == sorted(V1)
+    assert [file.path for file in Manifests(repo.workspace.objects).load(record.builds["any"]).files] == sorted(V1)
 
 
 def test_input_is_read_from_an_archive_too(repo: Repository, tmp_path: Path) -> None:

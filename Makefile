@@ -35,8 +35,8 @@ test: lint ## lint, then run every test but the long ones, with the coverage gat
 test-long: $(STAMP) ## the tests that take minutes, and many more random examples
 	HYPOTHESIS_PROFILE=long $(PY) -m pytest -n auto --dist worksteal -m "long or not long" -rs
 
-bench: $(STAMP) ## measure sizes and times
-	$(PY) -m tests.benchmarks
+bench: $(STAMP) ## measure us beside our peers; ARGS="--full", "--corpus ionic", "--help"
+	$(PY) -m tests.benchmarks $(ARGS)
 
 docs: $(STAMP) ## write docs/schemas and docs/reference again from the code
 	$(PY) -m tests.generate_docs

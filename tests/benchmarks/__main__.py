@@ -1,24 +1,116 @@
-"""Run every benchmark and print one table: ``python -m tests.benchmarks``."""
+"""Run the benchmarks and say how we do: ``make bench``, or ``python -m tests.benchmarks --help``."""
 
 from __future__ import annotations
 
-import platform
+import argparse
+import json
 import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
-from tests.benchmarks import startup
+from tests.benchmarks.bench import measure_corpus
+from tests.benchmarks.corpora import CORPORA, Corpus, fetch
+from tests.benchmarks.environment import TOP
+from tests.benchmarks.measure import BenchmarkError
+from tests.benchmarks.ours import EFFORTS
+from tests.benchmarks.page import write_pages
+from tests.benchmarks.peers import PEERS, Peer
+from tests.benchmarks.results import Results, read_results, write_results
+from tests.benchmarks.scenarios import SCENARIOS, measure_scenario, scenario_targets
+from tests.benchmarks.table import absent, comparison, reading, verdicts
+from tests.benchmarks.targets import targets_of
+from tests.benchmarks.words import plain_table
+
+DOCS = TOP / "docs" / "benchmarks"
 
 
-def main() -> int:
-    """Run all benchmarks. A figure beyond its aim is marked, and the exit status stays 0: machines differ."""
-    sys.stdout.write(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}\n\n")
-    sys.stdout.write(f"{'figure':44} {'ours':>10} {'peer':>10} {'beyond the peer':>16} {'aim':>8}\n")
-    for figure in startup.figures():
-        mark = "" if figure.extra <= figure.aim else "  over"
-        sys.stdout.write(
-            f"{figure.name:44} {figure.ours:7.0f} ms {figure.peer:7.0f} ms {figure.extra:13.0f} ms "
-            f"{figure.aim:5.0f} ms{mark}\n"
-        )
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is asked for. The exit status is 0 also where a target is not held: machines differ."""
+    asked = _parser().parse_args(arguments)
+    peers = [peer for peer in PEERS if not asked.peer or peer.name in asked.peer]
+    results = read_results(asked.out / "results.json")
+    for corpus in _corpora(asked):
+        entry = _corpus(corpus, peers, asked)
+        if entry is not None:
+            results["corpora"][corpus.name] = entry
+            if not asked.json:
+                show_corpus(corpus.name, entry)
+            if not asked.peer:
+                _keep(asked.out, results)  # what is done is kept, whatever becomes of the rest
+    for name in _scenarios(asked):
+        entry = measure_scenario(name, full=asked.full, told=_told)
+        results["scenarios"][name] = entry
+        if not asked.json:
+            _say(f"\n{name}: {entry['about']}\n\n" + plain_table(*verdicts(scenario_targets(entry))))
+        _keep(asked.out, results)
+    if asked.json:
+        _say(json.dumps(results, indent=1, ensure_ascii=False))
     return 0
+
+
+def show_corpus(name: str, entry: Results) -> None:
+    """Print the tables of one corpus."""
+    _say(f"\n{name}: {reading(entry)}\n\n{plain_table(*comparison(entry))}\n")
+    for line in absent(entry):
+        _say(line)
+    _say("\n" + plain_table(*verdicts(targets_of(entry))))
+
+
+def _corpora(asked: argparse.Namespace) -> list[Corpus]:
+    if asked.corpus or asked.scenario:
+        return [corpus for corpus in CORPORA if corpus.name in asked.corpus]
+    return [corpus for corpus in CORPORA if corpus.quick or asked.full]
+
+
+def _scenarios(asked: argparse.Namespace) -> list[str]:
+    if asked.corpus or asked.scenario or asked.peer:
+        return [name for name in SCENARIOS if name in asked.scenario]
+    return list(SCENARIOS)
+
+
+def _corpus(corpus: Corpus, peers: Sequence[Peer], asked: argparse.Namespace) -> Results | None:
+    """Measure one corpus; where that cannot be done, say why and go on with the next."""
+    try:
+        trees = (asked.unpacked / corpus.name / "0", asked.unpacked / corpus.name / "1") if asked.unpacked else None
+        return measure_corpus(corpus, trees or fetch(corpus), peers, EFFORTS, _told)
+    except BenchmarkError as error:
+        sys.stderr.write(f"{corpus.name} is left out: {error}\n")
+        return None
+
+
+def _keep(folder: Path, results: Results) -> None:
+    write_results(folder / "results.json", results)
+    write_pages(folder, results)
+
+
+def _told(what: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {what}\n")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="make bench ARGS=…", description="Measure Sealcast beside its peers, on real releases.", allow_abbrev=False
+    )
+    parser.add_argument("--corpus", action="append", default=[], choices=[corpus.name for corpus in CORPORA])
+    parser.add_argument("--scenario", action="append", default=[], choices=list(SCENARIOS))
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        choices=[peer.name for peer in PEERS],
+        help="only these peers; the documentation is not written then",
+    )
+    parser.add_argument("--full", action="store_true", help="every corpus, and the long history at its full length")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
+    parser.add_argument("--out", type=Path, default=DOCS, help="where results.json, plots and page go")
+    parser.add_argument("--unpacked", type=Path, help="a folder with releases that are unpacked: NAME/0 and NAME/1")
+    return parser
 
 
 if __name__ == "__main__":

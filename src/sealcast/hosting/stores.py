@@ -72,6 +72,9 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unfinished = folder / ".unfinished"
+        self._begun = False
+        self._sweep = False
 
     @property
     def folder(self) -> Path:
@@ -111,6 +114,7 @@ class FolderStore:
         """See `Store.create`."""
         place = self._place(path)
         try:
+            self._begin()
             make_directory(place.parent)
             if copy_durably(source, place):
                 return True
@@ -131,9 +135,21 @@ class FolderStore:
                 if (stored.tag if stored else None) != tag:
                     raise conflict()
                 write_durably(place, data)
-                self._remove_temporaries()
+                if self._sweep:
+                    self._remove_temporaries()
+                self._unfinished.unlink(missing_ok=True)
         except OSError as error:
             raise _failed(path, error) from error
+
+    def _begin(self) -> None:
+        """Note that a publication began. One that was killed left the same note: then its files are looked for, at the
+        end; else not, since that takes longer the more was ever published.
+        """
+        if not self._begun:
+            self._begun = True
+            self._sweep = self._unfinished.exists()
+            make_directory(self._unfinished.parent)
+            self._unfinished.touch()
 
     def _remove_temporaries(self) -> None:
         """Remove what killed publications left; one that runs at this moment has lost, and is told so."""

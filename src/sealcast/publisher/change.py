@@ -139,9 +139,12 @@ def changing(
 
     Raises ``RepositoryError``: BUSY, WORKSPACE_DAMAGED.
     """
-    with workspace.changing() as state:
+
+    def catch_up(state: State) -> None:
+        catalogue.catch_up(channel_documents(workspace, state).values(), format_time(now))
+
+    with workspace.changing(catch_up) as state:
         documents = channel_documents(workspace, state)
-        catalogue.catch_up(documents.values(), format_time(now))
         objects = workspace.objects
         proofs = Proofs(workspace.kept / "proofs.json", objects, now)
         yield Change(workspace, signatory, state, documents, now, catalogue, Manifests(objects), proofs, trial, memory)

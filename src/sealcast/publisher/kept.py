@@ -37,5 +37,8 @@ def keep(path: Path, document: Document) -> None:
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")  # whoever writes here holds the workspace
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encode(document))
-        temporary.replace(path)
+        try:
+            temporary.write_bytes(encode(document))
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink()

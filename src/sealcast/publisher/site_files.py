@@ -22,13 +22,17 @@ from .workspace import Workspace
 
 T = TypeVar("T", Snapshot, Targets)
 
+OLDER_SNAPSHOTS = 32
+"""How many stay for readers that hold an older timestamp. They ask for a new one first, and so are minutes behind, at
+most the days for which an old one is cached; and what was published before stays where it is."""
+
 
 def site_files(workspace: Workspace, state: State, now: datetime) -> dict[str, Path]:
     """Return the local file of every path to publish but the timestamp: objects, targets, metadata.
 
-    A reader may hold an older timestamp, so older snapshots stay with all that they list, for as long as they are not
-    expired and so of use to anybody. Raises ``RepositoryError`` (WORKSPACE_DAMAGED) or ``ObjectError`` when something
-    of the current state is missing.
+    A reader may hold an older timestamp, so the last older snapshots stay with all that they list, for as long as they
+    are not expired and so of use to anybody. Raises ``RepositoryError`` (WORKSPACE_DAMAGED) or ``ObjectError`` when
+    something of the current state is missing.
     """
     collection = _Collection(workspace)
     for document in channel_documents(workspace, state).values():
@@ -54,11 +58,11 @@ def _builds(document: ChannelDocument) -> Iterator[Build]:
 
 
 def _older_snapshots(workspace: Workspace, state: State, now: datetime) -> Iterator[Snapshot]:
-    for number in stored_numbers(workspace.metadata).get("snapshot", []):
-        if number < state.version("snapshot"):
-            snapshot = _read(workspace, "snapshot", Snapshot, MetaFile(number))
-            if snapshot is None or snapshot.signed.expires <= now:
-                continue
+    numbers = stored_numbers(workspace.metadata, ".snapshot.json").get("snapshot", [])
+    older = [number for number in numbers if number < state.version("snapshot")]
+    for number in older[-OLDER_SNAPSHOTS:]:
+        snapshot = _read(workspace, "snapshot", Snapshot, MetaFile(number))
+        if snapshot is not None and snapshot.signed.expires > now:
             with contextlib.suppress(tuf_errors.UnsignedMetadataError):
                 state.root.signed.verify_delegate("snapshot", snapshot.signed_bytes, snapshot.signatures)
                 yield snapshot.signed

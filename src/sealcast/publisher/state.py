@@ -6,6 +6,8 @@ way to bring it back. Expiry is left out, since a workspace is where expired rol
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,12 +63,13 @@ class State:
         return listed.version if listed else 0
 
 
-def stored_numbers(folder: Path) -> dict[str, list[int]]:
-    """Return the version numbers that files in ``folder`` take, by role, in order."""
+def stored_numbers(folder: Path, suffix: str = ".json") -> dict[str, list[int]]:
+    """Return the version numbers that files in ``folder`` take, by role, in order; of names with this end only."""
     found: dict[str, list[int]] = {}
-    for path in folder.glob("*.json"):
-        if match := _NUMBERED.fullmatch(path.name):
-            found.setdefault(match[2], []).append(int(match[1]))
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as items:
+        for item in items:  # tens of thousands, after years: no more is done for each than must be
+            if item.name.endswith(suffix) and (match := _NUMBERED.fullmatch(item.name)):
+                found.setdefault(match[2], []).append(int(match[1]))
     return {role: sorted(numbers) for role, numbers in found.items()}
 
 
@@ -100,7 +103,7 @@ def load_state(folder: Path) -> State:
 
 def _load_root(folder: Path) -> Metadata[Root]:
     """Walk the chain of roots, as every client does: each signed by its own holders and by those of the one before."""
-    numbers = stored_numbers(folder).get("root", [])
+    numbers = stored_numbers(folder, ".root.json").get("root", [])
     if not numbers or numbers != list(range(1, len(numbers) + 1)):
         raise damaged("the chain of roots is not whole in metadata/ (1.root.json, 2.root.json, …)")
     before: Metadata[Root] | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 
 from ..config import FILE_NAME, Config, read_config
 from ..errors import RepositoryError
-from ..files import TEMPORARY_PREFIX, create_durably, exclusive, make_directory, write_durably
+from ..files import TEMPORARY_PREFIX, create_durably, exclusive, hash_file, make_directory, write_durably
 from ..model import LIFETIMES, kind_of
 from ..model.roles import content_listed, listed, next_snapshot, next_timestamp, published_path, role_targets, target
 from ..packs import ObjectStore
@@ -46,34 +46,55 @@ class Workspace:
         self.cache = folder / ".sealcast"
         self.kept = self.cache / "kept"
         self._abandoned = self.cache / "abandoned"
+        self._settled = self.cache / "settled"
 
     def load(self) -> State:
         """Return the committed state. Raises ``RepositoryError`` (WORKSPACE_DAMAGED)."""
         return load_state(self.metadata)
 
     @contextmanager
-    def changing(self) -> Iterator[State]:
+    def changing(self, recover: Callable[[State], None] | None = None) -> Iterator[State]:
         """Hold the workspace, with its committed state, for one change.
 
-        Raises ``RepositoryError``: BUSY when another command holds it, WORKSPACE_DAMAGED.
+        Where the command before did not come to its end, or another workspace's files were brought here, what is left
+        over is cleared away, and ``recover`` mends the rest: by the next command that can. Raises
+        ``RepositoryError``: BUSY when another command holds the workspace, WORKSPACE_DAMAGED.
         """
         make_directory(self._abandoned)
         with exclusive(self.cache / "lock", busy):
             state = self.load()
             self._set_aside(state)
+            settled = self._is_settled(state)
+            if not settled:
+                self._sweep()
+                if recover is not None:
+                    recover(state)
+            self._settled.unlink(missing_ok=True)
             yield state
+            if settled or recover is not None:
+                # Not durable, and it need not be: without the mark, or with an old one, the next command looks again.
+                self._settled.write_bytes(hash_file(self.metadata / "timestamp.json").sha256.encode())
+
+    def _is_settled(self, state: State) -> bool:
+        """Tell whether the last command ended well, and left this very state."""
+        try:
+            return self._settled.read_bytes() == content_of(state.timestamp_bytes).sha256.encode()
+        except OSError:
+            return False
 
     def _set_aside(self, state: State) -> None:
-        """Clear away what killed commands left.
+        """Set aside metadata that was signed and never committed: a later command must not publish it.
 
-        Metadata that was signed and never committed must not be published by a later command; its numbers stay taken,
-        since it may have been copied.
+        Its numbers stay taken, since it may have been copied.
         """
         for role, numbers in stored_numbers(self.metadata).items():
             for number in numbers:
                 if number > state.version(role):
                     name = f"{number}.{role}.json"
                     (self.metadata / name).replace(self._abandoned / name)
+
+    def _sweep(self) -> None:
+        """Remove the unfinished files of a killed command."""
         left = list(self.folder.glob(f"{TEMPORARY_PREFIX}*"))
         for name in ("metadata", "targets", "objects", "releases", self.cache.name):
             left += (self.folder / name).rglob(f"{TEMPORARY_PREFIX}*")
@@ -156,10 +177,10 @@ class Workspace:
         return timedelta(days=days) if days else LIFETIMES[kind]
 
     def _next_number(self, state: State, role: str) -> int:
-        """Return the next free version of ``role``: above every number stored, committed or not."""
+        """Return the next free version of ``role``: above every number that was committed or set aside."""
         committed = state.version(role)
-        taken = [*stored_numbers(self.metadata).get(role, []), *stored_numbers(self._abandoned).get(role, [])]
-        number = max(taken, default=committed) + 1
+        abandoned = stored_numbers(self._abandoned, f".{role}.json").get(role, [])
+        number = max([committed, *abandoned]) + 1
         if number > committed + MAX_STEP:
             raise RepositoryError(
                 "VERSION_JUMP",

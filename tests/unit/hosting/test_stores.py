@@ -14,6 +14,7 @@ from sealcast.errors import RepositoryError, SealcastError, TransferError
 from sealcast.files import exclusive
 from sealcast.hosting import FolderStore
 from sealcast.hosting.stores import READ_LIMIT, TIMESTAMP, conflict_at
+from sealcast.values import content_of
 
 
 @pytest.fixture
@@ -142,11 +143,17 @@ def test_who_comes_while_another_replaces_has_lost(store: FolderStore, folder: P
         assert refusal(lambda: store.replace(TIMESTAMP, b"two", first.tag)).code == "CONFLICT"
 
 
-def test_what_killed_publications_left_is_removed_with_the_next(store: FolderStore, folder: Path) -> None:
+def test_what_killed_publications_left_is_removed_with_the_next(store: FolderStore, folder: Path, source: Path) -> None:
     for place in ("metadata", "targets/demo/stable", "objects/ab", "mine"):
         (folder / place).mkdir(parents=True)
         (folder / place / ".tmp-left").write_text("half")
     store.replace(TIMESTAMP, b"one", None)
+    assert len(list(folder.rglob(".tmp-*"))) == 4  # nobody was killed, as far as it knows
+    FolderStore(folder).create("objects/cd/ef", source)  # … and this is where one is
+    second = FolderStore(folder)
+    second.create("objects/ab/cd", source)
+    second.replace(TIMESTAMP, b"two", content_of(b"one").sha256)
+    assert not (folder / ".unfinished").exists()
     # What is not of the site is not ours.
     assert [path.relative_to(folder).as_posix() for path in folder.rglob(".tmp-*")] == ["mine/.tmp-left"]
 

@@ -18,6 +18,7 @@ from sealcast.errors import ConfigError, RepositoryError, SealcastError
 from sealcast.model.keys import key_id
 from sealcast.publisher import Repository, Workspace
 from sealcast.publisher.workspace import MAX_STEP
+from sealcast.values import content_of
 from sealcast.verify import check_metadata
 from tests.unit.publisher.workshop import V1, V2, Files, Time, digests, temporaries
 
@@ -181,8 +182,32 @@ def test_unfinished_files_are_cleared_away(repo: Repository, tree: Tree) -> None
     (folder / ".sealcast" / ".tmp-folder" / "archive").write_text("half")
     (folder / ".tmp-init-ready").mkdir()
     assert len(temporaries(folder)) > 8
+    repo.refresh()  # the command before ended well: nobody looks
+    assert len(temporaries(folder)) > 8
+    (folder / ".sealcast" / "settled").unlink()
     repo.refresh()
     assert temporaries(folder) == []
+
+
+def test_the_mark_of_a_good_end_is_of_one_state_and_of_commands_that_can_mend(repo: Repository, tree: Tree) -> None:
+    mark = repo.workspace.folder / ".sealcast" / "settled"
+    repo.add_release(tree("one", V1), version="1.0.0", channel="stable")
+    assert mark.read_text() == content_of((repo.workspace.metadata / "timestamp.json").read_bytes()).sha256
+    repo.refresh()
+    assert mark.exists()
+    with pytest.raises(RepositoryError):
+        repo.remove_release("9.9.9")
+    assert not mark.exists()
+    repo.refresh()
+    assert not mark.exists()  # it knows nothing of the catalogue
+    repo.promote("stable", "beta", dry_run=True)
+    assert mark.exists()
+    mark.write_text("0" * 64)  # brought along from another workspace
+    seen: list[object] = []
+    with repo.workspace.changing(seen.append):
+        assert len(seen) == 1
+    with repo.workspace.changing(seen.append):
+        assert len(seen) == 1
 
 
 # ------------------------------------------------------------------------------------------------------- targets

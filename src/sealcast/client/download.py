@@ -40,15 +40,18 @@ class Downloads:
         """Return where an object lies once it is fetched."""
         return self._folder / wanted.sha256
 
-    def fetch(self, objects: Iterable[Content], counted: Counted) -> None:
-        """Fetch all objects that are not here yet, several at once.
+    def fetch(self, objects: Iterable[Content], counted: Counted, path: str = "") -> None:
+        """Fetch all objects that are not here yet, several at once; with ``path``, the one file that is there.
 
         Raises ``TransferError`` (as the source does), or ``ObjectError``: HASH_MISMATCH, INCOMPLETE_REPO. What came
         until then is kept for the next run.
         """
         self._stop.clear()
         with ThreadPoolExecutor(THREADS) as pool:
-            running = [pool.submit(self._fetch, wanted, counted) for wanted in dict.fromkeys(objects)]
+            running = [
+                pool.submit(self._fetch, wanted, path or object_path(wanted.sha256), counted)
+                for wanted in dict.fromkeys(objects)
+            ]
             try:
                 for done in running:
                     done.result()
@@ -58,7 +61,7 @@ class Downloads:
                     waiting.cancel()
                 raise
 
-    def _fetch(self, wanted: Content, counted: Counted) -> None:
+    def _fetch(self, wanted: Content, place: str, counted: Counted) -> None:
         path = self.path(wanted)
         with contextlib.suppress(OSError):
             if hash_file(path) == wanted:
@@ -67,7 +70,7 @@ class Downloads:
             path.unlink()
         part = path.with_name(f"{path.name}.part")
         for _ in range(2):
-            if self._bring(wanted, part, counted):
+            if self._bring(wanted, place, part, counted):
                 part.replace(path)
                 return
         raise ObjectError(
@@ -77,7 +80,7 @@ class Downloads:
             object=wanted.sha256,
         )
 
-    def _bring(self, wanted: Content, part: Path, counted: Counted) -> bool:
+    def _bring(self, wanted: Content, place: str, part: Path, counted: Counted) -> bool:
         """Fetch one object into ``part``; drop it and return False when its bytes are wrong."""
         handle = os.open(
             part, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600
@@ -92,7 +95,7 @@ class Downloads:
                 have += len(chunk)
             counted(have)
             try:
-                for piece in self._stream(wanted, have):
+                for piece in self._stream(wanted, place, have):
                     file.write(piece)
                     digest.update(piece)
                     have += len(piece)
@@ -107,11 +110,11 @@ class Downloads:
                 file.truncate(0)
             return good
 
-    def _stream(self, wanted: Content, start: int) -> Iterable[bytes]:
+    def _stream(self, wanted: Content, place: str, start: int) -> Iterable[bytes]:
         if start == wanted.size:
             return
         try:
-            for piece in self._source.stream(object_path(wanted.sha256), limit=wanted.size, start=start):
+            for piece in self._source.stream(place, limit=wanted.size, start=start):
                 if self._stop.is_set():
                     raise TransferError("STOPPED", "The download was stopped.", hint="Run the update again.")
                 yield piece

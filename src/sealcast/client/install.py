@@ -1,6 +1,6 @@
 """From a plan to a slot: objects fetched, the release assembled aside and proved, one rename.
 
-A delta that cannot be used, whatever the reason, costs only its bytes: the packs are taken in the same run.
+A delta or an archive that cannot be used, whatever the reason, costs only its bytes: the packs come in the same run.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from ..errors import InstallError, ObjectError, SealcastError, VerificationError
 from ..model import Build, Manifest, Pack, complete, read_manifest, skeleton_contents
-from ..packs import DeltaReader, PackReader, pieces_from_runs, read_single
+from ..packs import DeltaReader, PackReader, Piece, pieces_from_runs, read_single
 from ..values import Content, content_of
 from .assemble import Assembly
 from .download import Downloads
 from .holdings import Held, Holdings
-from .plan import Plan, Step
+from .plan import Archive, Plan, Step
 from .slots import Slots, empty
 
 Sized = Callable[[int, int], None]
@@ -23,7 +23,7 @@ Sized = Callable[[int, int], None]
 
 
 class Installer:
-    """Makes slots of one state directory. ``noted`` hears of a delta that could not be used."""
+    """Makes slots of one state directory. ``noted`` hears of what could not be used."""
 
     def __init__(
         self,
@@ -53,7 +53,8 @@ class Installer:
         if self._slots.is_intact(digest):
             return 0
         empty(self._staging)
-        self._slots.install(self._by_steps(plan) or self._by_packs(build), digest)
+        folder = self._by_steps(plan) or self._by_archive(build, plan) or self._by_packs(build)
+        self._slots.install(folder, digest)
         return self._came
 
     def _by_steps(self, plan: Plan) -> Path | None:
@@ -99,6 +100,39 @@ class Installer:
                 assembly.seal(data)
         return Held(assembly.folder, step.to.sha256)
 
+    def _by_archive(self, build: Build, plan: Plan) -> Path | None:
+        """Return the folder that the plan's archive makes, or None where there is none, or it cannot be used."""
+        if plan.archive is None:
+            return None
+        try:
+            data = self._manifest(build)
+            self._fetch([plan.archive.content], plan.archive.path)
+            return self._unpack(build, data, plan.archive)
+        except (ObjectError, VerificationError) as error:
+            self._noted(error)
+            empty(self._staging)
+            return None
+
+    def _unpack(self, build: Build, data: bytes, archive: Archive) -> Path:
+        from ..packs.tar import Member, read_archive  # only now: few updates need it, and every start would pay
+
+        manifest = read_manifest(data)
+        numbers = {content.sha256: number for number, content in enumerate(manifest.contents)}
+        members = [Member(file.path, file.size, file.executable) for file in manifest.files]
+        with (
+            Assembly(self._staging / build.manifest.sha256[:32], manifest) as assembly,
+            self._downloads.path(archive.content).open("rb") as packed,
+        ):
+            made: dict[int, str] = {}
+            for member, offset, part in read_archive(packed, members):
+                file = manifest.files[member]
+                number = numbers[file.sha256]
+                if made.setdefault(number, file.path) == file.path:  # it writes all files with these contents
+                    assembly.put(Piece(number, offset, len(part)), part)
+            assembly.finish()
+            assembly.seal(data)
+        return assembly.folder
+
     def _by_packs(self, build: Build) -> Path:
         data = self._manifest(build)
         manifest = read_manifest(data)
@@ -140,7 +174,8 @@ class Installer:
             if content.sha256 in here:
                 assembly.take(number, here[content.sha256])
 
-    def _fetch(self, objects: Iterable[Content]) -> None:
+    def _fetch(self, objects: Iterable[Content], path: str = "") -> None:
+        """Fetch objects, or the one file that the site has at ``path``."""
         wanted = tuple(objects)
         total = self._came + sum(content.size for content in wanted)
 
@@ -148,7 +183,7 @@ class Installer:
             self._came += count
             self._sized(self._came, total)
 
-        self._downloads.fetch(wanted, counted)
+        self._downloads.fetch(wanted, counted, path)
 
 
 def _delta_object(step: Step) -> Content:

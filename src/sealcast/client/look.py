@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+from tuf.api.metadata import TargetFile
 
 from ..errors import SealingError, VerificationError
 from ..fetch import Source
 from ..model import Action, Build, ChannelDocument, ChannelHalt, Device, Release, decide
-from ..model.roles import role_name
+from ..model.roles import archive_path, content_listed, published_path, role_name
 from ..values import parse_time
 from ..verify import View
 from . import transitions
@@ -18,7 +21,7 @@ from .floor import FloorStore
 from .freshness import Freshness, freshness
 from .guard import Guard
 from .holdings import Holdings
-from .plan import Plan, make_plan
+from .plan import Archive, Plan, make_plan
 from .record import Installed, Record
 from .settings import Settings
 from .transitions import Conditions
@@ -66,13 +69,17 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The verified documents of one look. ``issued`` is the signed time, ``lowest`` the floor of sequences."""
+    """The verified documents of one look. ``issued`` is the signed time, ``lowest`` the floor of sequences.
+
+    ``archives`` are those that the channel's role lists of builds for this device, by their manifest's digest.
+    """
 
     channel: ChannelDocument
     halt: ChannelHalt
     issued: datetime
     lowest: int
     freshness: Freshness
+    archives: Mapping[str, Archive] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,9 @@ def look(source: Source, root: bytes, place: StateDirectory, settings: Settings,
     store.store(floor)
     view.forget_documents()
     fresh = freshness(place.repository, role_name(app, channel), now)
-    return Seen(document, halt, view.issued, floor.lowest.number if floor.lowest else 0, fresh)
+    listed = view.role(app, channel).targets  # verified on the way to the document: no request
+    archives = dict(_archives(document, listed, settings.platform))
+    return Seen(document, halt, view.issued, floor.lowest.number if floor.lowest else 0, fresh, archives)
 
 
 def outlook(seen: Seen, here: Here) -> Outlook:
@@ -181,12 +190,28 @@ def settled(record: Record, found: Outlook) -> Record:
     return record
 
 
+def _archives(
+    document: ChannelDocument, listed: Mapping[str, TargetFile], platform: str
+) -> Iterator[tuple[str, Archive]]:
+    for release in document.releases:
+        name = platform if platform in release.platforms else "any"
+        build = release.platforms.get(name)
+        entry = listed.get(archive_path(document.app, document.channel, release.version, name, "tar.zst"))
+        if build is not None and entry is not None:
+            yield build.manifest.sha256, Archive(content_listed(entry), published_path(entry))
+
+
 def _forward(found: Outlook, build: Build, seen: Seen, here: Here) -> Outlook:
     pending = here.record.pending
     if pending is not None and pending.manifest == build.manifest.sha256:
         reason = f"Release {found.version} is installed; the next start takes it."
         return replace(found, action=Action.NONE, why="staged", reason=reason)
-    return replace(found, plan=make_plan(seen.channel, here.settings.platform, build, here.held))
+    return replace(found, plan=_plan(build, seen, here))
+
+
+def _plan(build: Build, seen: Seen, here: Here) -> Plan:
+    archive = seen.archives.get(build.manifest.sha256)
+    return make_plan(seen.channel, here.settings.platform, build, here.held, archive)
 
 
 def _back(found: Outlook, seen: Seen, here: Here) -> Outlook:

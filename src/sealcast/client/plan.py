@@ -1,7 +1,8 @@
 """By which route a release comes to this device, and what that costs: decided from signed sizes, before any byte.
 
 A delta from a release that is held, or a chain of them, where that is cheaper than the packs; else the packs that hold
-what is lacking; and nothing at all where the release is already here.
+what is lacking, or to a device that has nothing the archive, where it is smaller; and nothing at all where the release
+is already here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import StrEnum
 
 from ..model import Build, ChannelDocument, Delta, ManifestEntry
 from ..packs import CODECS
+from ..values import Content
 from .holdings import Holdings
 
 
@@ -22,6 +24,7 @@ class Route(StrEnum):
     HELD = "held"
     DELTA = "delta"
     PACKS = "packs"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,14 @@ class Step:
 
     delta: Delta
     to: ManifestEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A whole release as one ordinary file, and where the site has it."""
+
+    content: Content
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +55,19 @@ class Plan:
     requests: int = 0
     base: str = ""
     steps: tuple[Step, ...] = ()
+    archive: Archive | None = None
 
 
-def make_plan(document: ChannelDocument, platform: str, build: Build, held: Holdings) -> Plan:
-    """Return the cheapest route to ``build``, one of those in ``document``."""
+def make_plan(
+    document: ChannelDocument, platform: str, build: Build, held: Holdings, archive: Archive | None = None
+) -> Plan:
+    """Return the cheapest route to ``build``, one of those in ``document``; ``archive`` is what is listed of it."""
     if build.manifest.sha256 in held:
         return Plan(Route.HELD)
     packs = plan_packs(build)
+    # Whoever has a release needs not all packs, as a rule; how many is known only from the manifest.
+    if archive is not None and archive.content.size < build.packs.size and not any(held):
+        return Plan(Route.ARCHIVE, build.manifest.pack.size + archive.content.size, 2, archive=archive)
     chain = _cheapest_chain(document, platform, build, held, below=packs.size)
     return chain or packs
 

@@ -41,6 +41,14 @@ def role_prefix(app: str, channel: str) -> str:
     return f"{app}/{channel}"
 
 
+def archive_path(app: str, channel: str, version: str, platform: str, kind: str) -> str:
+    """Return the target path of a release's archive in a channel; ``kind`` is how its name ends.
+
+    ``+`` becomes ``_``, which no version holds: in a URL, some hosts (S3 among them) read ``+`` as a space.
+    """
+    return f"{role_prefix(app, channel)}/{app}-{version.replace('+', '_')}-{platform}.{kind}"
+
+
 def check_role_names(pairs: Iterable[tuple[str, str]]) -> None:
     """Check the names of apps and channels, by themselves and the roles they make.
 

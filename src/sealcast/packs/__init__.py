@@ -7,6 +7,7 @@ bytes come through callables.
                      `pack`         objects that hold contents
                      `delta`        objects that need a base release
                      `single`       a pack that holds one content and needs no manifest
+                     `tar`          a release as one ordinary file
                      `pieces`       how both name parts of contents
                      `bounds`       what a reader may be asked for
     how they shrink  `codecs`       the codecs by name

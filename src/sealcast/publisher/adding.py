@@ -14,8 +14,9 @@ from tuf.api.metadata import TargetFile
 from ..config import AppConfig
 from ..errors import ConfigError, ObjectError, RepositoryError
 from ..model import Build, ChannelDocument, File, parse_constraint
+from ..model.roles import archive_path
 from ..values import Progress, check_name
-from .archive_targets import archive_path, make_archive
+from .archive_targets import make_archive
 from .building import Names, build_release, store_manifest
 from .change import Change
 from .channels import version_exists
@@ -177,5 +178,5 @@ def _archive(
         found = None
     if found is not None:
         return found
-    path = archive_path(channel, names.version, names.platform, settings.archive)
+    path = archive_path(channel.app, channel.channel, names.version, names.platform, settings.archive)
     return make_archive(change.workspace, path, members, settings.archive, settings.effort)

@@ -6,20 +6,15 @@ The bytes depend on the release and the compressor alone: members in path order,
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from ..files import sync_file
 from ..model import File
-from ..packs.zstandard import zstd
-from .entries import READ_SIZE, Entry, source_changed
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from ..packs import tar
+from .entries import Entry, source_changed
 
 KINDS = ("tar.zst", "zip")
 
@@ -44,22 +39,17 @@ def write_archive(place: Path, members: Members, kind: str, level: int) -> None:
 
 
 def _write_tar_zst(file: BinaryIO, members: Members, level: int) -> None:
-    options: dict[int, int] = {
-        zstd.CompressionParameter.compression_level: level,
-        # libzstd writes other bytes with no workers than with some, and the same with any number of them.
-        zstd.CompressionParameter.nb_workers: 2,
-        zstd.CompressionParameter.checksum_flag: 1,
-    }
-    with (
-        zstd.ZstdFile(file, "wb", options=options) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-    ):
+    with tar.compressed(file, level) as packed:
+        total = 0
         for listed, entry in members:
-            member = tarfile.TarInfo(listed.path)
-            member.size, member.mode = listed.size, 0o755 if listed.executable else 0o644
-            with io.BufferedReader(_Stream(_proved(listed, entry)), READ_SIZE) as content:
-                tar.addfile(member, content)
-                content.read(1)  # there is nothing left; it is at the end that the digest is compared
+            head = tar.header(tar.Member(listed.path, listed.size, listed.executable))
+            packed.write(head)
+            for chunk in _proved(listed, entry):
+                packed.write(chunk)
+            rest = tar.padding(listed.size)
+            packed.write(rest)
+            total += len(head) + listed.size + len(rest)
+        packed.write(tar.end(total))
 
 
 def _write_zip(file: BinaryIO, members: Members) -> None:
@@ -83,25 +73,3 @@ def _proved(listed: File, entry: Entry) -> Iterator[bytes]:
         yield chunk
     if digest.hexdigest() != listed.sha256:
         raise source_changed(entry.path)
-
-
-class _Stream(io.RawIOBase):
-    """Chunks as the file that tarfile reads a member from."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """See `io.RawIOBase.readable`."""
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        """See `io.RawIOBase.readinto`."""
-        target = memoryview(buffer)
-        if not self._rest:
-            self._rest = memoryview(next(self._chunks, b""))
-        part, self._rest = self._rest[: len(target)], self._rest[len(target) :]
-        target[: len(part)] = part
-        return len(part)

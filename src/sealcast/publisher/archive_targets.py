@@ -13,20 +13,11 @@ from tuf.api.metadata import TargetFile
 from ..errors import ConfigError
 from ..files import TEMPORARY_PREFIX, copy_durably, hash_file, make_directory, sync_directory
 from ..model import ChannelDocument, Release
-from ..model.roles import content_listed, published_path, role_prefix, target
+from ..model.roles import archive_path, content_listed, published_path, target
 from ..packs import EFFORTS
 from .archive import KINDS, Members, write_archive
 from .state import damaged
 from .workspace import Workspace
-
-
-def archive_path(document: ChannelDocument, version: str, platform: str, kind: str) -> str:
-    """Return the target path of a release's archive in a channel.
-
-    ``+`` becomes ``_``, which no version holds: in a URL, some hosts (S3 among them) read ``+`` as a space.
-    """
-    name = f"{document.app}-{version.replace('+', '_')}-{platform}.{kind}"
-    return f"{role_prefix(document.app, document.channel)}/{name}"
 
 
 def archive_paths(document: ChannelDocument) -> dict[str, Release]:
@@ -37,7 +28,7 @@ def archive_paths(document: ChannelDocument) -> dict[str, Release]:
     paths: dict[str, Release] = {}
     for release in document.releases:
         for platform, kind in product(release.platforms, KINDS):
-            path = archive_path(document, release.version, platform, kind)
+            path = archive_path(document.app, document.channel, release.version, platform, kind)
             other = paths.setdefault(path, release)
             if other is not release:
                 raise ConfigError(

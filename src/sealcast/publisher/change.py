@@ -14,11 +14,11 @@ from tuf.api.metadata import TargetFile
 from ..config import AppConfig
 from ..documents import encode
 from ..model import ChannelDocument, Release, read_channel
-from ..model.roles import role_name, role_prefix
+from ..model.roles import archive_path, role_name, role_prefix
 from ..packs import EFFORTS, MEMORY, encoder
 from ..values import format_time
 from .archive import KINDS
-from .archive_targets import archive_path, carry_archive, kept_archives
+from .archive_targets import carry_archive, kept_archives
 from .catalogue import Catalogue
 from .current import Documents, channel_documents
 from .deltas import DeltaMaker, delta_encoder, known_deltas, with_deltas
@@ -88,9 +88,10 @@ class Change:
         for other in self.documents.values():
             release = other.by_version(version)
             if other.app == document.app and release is not None and platform in release.platforms:
-                entry = self.state.listed.get(archive_path(other, version, platform, kind))
+                entry = self.state.listed.get(archive_path(other.app, other.channel, version, platform, kind))
                 if entry is not None:
-                    return carry_archive(self.workspace, entry, archive_path(document, version, platform, kind))
+                    path = archive_path(document.app, document.channel, version, platform, kind)
+                    return carry_archive(self.workspace, entry, path)
         return None
 
     def carried_archives(self, document: ChannelDocument, release: Release) -> list[TargetFile]:

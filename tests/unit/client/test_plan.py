@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import cast
 
 from sealcast.client.holdings import Holdings
-from sealcast.client.plan import Route, make_plan
+from sealcast.client.plan import Archive, Route, make_plan
 from sealcast.model import Build, ChannelDocument, Delta, ManifestEntry, Object, PackTotal, Release
+from sealcast.values import Content
 
 Edge = tuple[int, int]
 
@@ -89,3 +90,18 @@ def test_deltas_of_another_platform_are_passed_over() -> None:
     other = Release(version="2", sequence=2, platforms={"macos-arm64": new})
     channel = ChannelDocument(app="demo", channel="stable", revision=1, last=9, releases=(other,))
     assert make_plan(channel, "linux-x86-64", new, held(1)).route is Route.PACKS
+
+
+def archive(size: int) -> Archive:
+    return Archive(Content("a" * 64, size), "targets/demo/stable/x.tar.zst")
+
+
+def test_a_smaller_archive_is_for_a_device_that_has_nothing() -> None:
+    new = build(2, [(1, 50)])
+    channel = document(build(1, []), new)
+    plan = make_plan(channel, "any", new, held(), archive(999))
+    assert (plan.route, plan.size, plan.requests, plan.archive) == (Route.ARCHIVE, 1009, 2, archive(999))
+    assert make_plan(channel, "any", new, held(), archive(1000)).route is Route.PACKS
+    assert make_plan(channel, "any", new, held(1), archive(1)).route is Route.DELTA
+    assert make_plan(channel, "any", new, held(5), archive(1)).route is Route.PACKS
+    assert make_plan(channel, "any", new, held(2), archive(1)).route is Route.HELD

@@ -14,7 +14,7 @@ import pytest
 from sealcast.errors import RepositoryError
 from sealcast.model import File
 from sealcast.packs.zstandard import zstd
-from sealcast.publisher.archive import KINDS, _Stream, write_archive
+from sealcast.publisher.archive import KINDS, write_archive
 from sealcast.publisher.entries import READ_SIZE, Entry
 from sealcast.values import content_of
 
@@ -73,13 +73,6 @@ def test_bytes_that_are_not_those_of_the_manifest_stop_it(tmp_path: Path, kind: 
     with pytest.raises(RepositoryError) as caught:
         write_archive(tmp_path / "made", members(changed=changed), kind, 3)
     assert (caught.value.code, caught.value.data["path"]) == ("SOURCE_CHANGED", changed)
-
-
-def test_a_stream_is_read_in_any_portions() -> None:
-    stream = _Stream(iter([b"0123456", b"78", b"9"]))
-    assert stream.readable()
-    assert b"".join(iter(lambda: stream.read(4), b"")) == b"0123456789"
-    assert stream.read(4) == b""
 
 
 def test_a_zip_member_of_over_4_gib_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ import msgspec
 from ..audit import Report
 from ..config import AppConfig, Effort, find_workspace
 from ..errors import ConfigError, RepositoryError
-from ..model import ChannelDocument, Release
+from ..model import Build, ChannelDocument, Release
 from ..model.roles import role_name
 from ..packs import MEMORY
 from ..signing import EnvironmentSecrets, Secrets
@@ -42,6 +42,8 @@ from .publication import Publication, plan_publication
 from .refresh import Refreshed, RoleStatus, plan_refresh, role_statuses, run_refresh
 from .signatory import Signatory
 from .workspace import Workspace
+
+_LOWER_HINT = "Give a higher version, or say --allow-lower for a fix to an old line."
 
 
 def _now() -> datetime:
@@ -171,12 +173,12 @@ class Repository:
             before = document_of(change.documents, app, channel)
             change.require([role_name(app, channel)])
             if not allow_lower:
-                hint = "Give a higher version, or say --allow-lower for a fix to an old line."
-                channels.check_not_lower(version, before, hint=hint)
+                channels.check_not_lower(version, before, hint=_LOWER_HINT)
             record = self._catalogue.get(app, version)
             known = record.builds.get(platform) if record else None
             prepared = prepare(change, new, settings, before, known, self._progress)
-            document, sequence = channels.enter(before, version, {platform: prepared.build}, notes=notes)
+            builds = {platform: prepared.build}
+            document, sequence = channels.enter(before, version, builds, notes=notes)
             if candidate:
                 document = channels.make_candidate(document, sequence, self._random(16).hex())
             else:
@@ -184,13 +186,17 @@ class Repository:
             document = change.with_deltas(document, sequence, settings)
             change.commit([document], [prepared.archive] if prepared.archive else [])
             if not dry_run:
-                now = format_time(change.now)
-                self._catalogue.add(app, version, {platform: prepared.build}, notes=notes, now=now)
-                if baseline:
-                    self._catalogue.set_baseline(app, version, [platform], on=True)
+                self._remember(app, version, builds, notes, change.now, baseline=baseline)
         release = {release.sequence: release for release in document.releases}[sequence]
         archive = prepared.archive.length if prepared.archive else None
         return Added(app, channel, release, prepared.files, prepared.size, archive)
+
+    def _remember(
+        self, app: str, version: str, builds: dict[str, Build], notes: str, now: datetime, *, baseline: bool
+    ) -> None:
+        self._catalogue.add(app, version, builds, notes=notes, now=format_time(now))
+        if baseline:
+            self._catalogue.set_baseline(app, version, builds, on=True)
 
     def releases(self, app: str | None = None) -> tuple[ReleaseRecord, ...]:
         """Return the app's releases, the newest version first. Raises ``ConfigError`` (UNKNOWN_APP)."""

@@ -57,7 +57,7 @@ def digests(folder: Path, *, but: str = "\0") -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and but not in (name := path.relative_to(folder).as_posix())
-        and not name.startswith(".sealcast/kept/")
+        and not name.startswith((".sealcast/kept/", ".sealcast/settled"))
     }
 
 

@@ -179,10 +179,7 @@ class Repository:
             prepared = prepare(change, new, settings, before, known, self._progress)
             builds = {platform: prepared.build}
             document, sequence = channels.enter(before, version, builds, notes=notes)
-            if candidate:
-                document = channels.make_candidate(document, sequence, self._random(16).hex())
-            else:
-                document = channels.make_stable(document, sequence, settings.keep)
+            document = self._place(document, sequence, settings, candidate=candidate)
             document = change.with_deltas(document, sequence, settings)
             change.commit([document], [prepared.archive] if prepared.archive else [])
             if not dry_run:
@@ -190,6 +187,13 @@ class Repository:
         release = {release.sequence: release for release in document.releases}[sequence]
         archive = prepared.archive.length if prepared.archive else None
         return Added(app, channel, release, prepared.files, prepared.size, archive)
+
+    def _place(
+        self, document: ChannelDocument, sequence: int, settings: AppConfig, *, candidate: bool
+    ) -> ChannelDocument:
+        if candidate:
+            return channels.make_candidate(document, sequence, self._random(16).hex())
+        return channels.make_stable(document, sequence, settings.keep)
 
     def _remember(
         self, app: str, version: str, builds: dict[str, Build], notes: str, now: datetime, *, baseline: bool

@@ -13,12 +13,11 @@ from tests.benchmarks.bench import measure_corpus
 from tests.benchmarks.corpora import CORPORA, Corpus, fetch
 from tests.benchmarks.environment import TOP
 from tests.benchmarks.measure import BenchmarkError
-from tests.benchmarks.ours import EFFORTS
 from tests.benchmarks.page import write_pages
 from tests.benchmarks.peers import PEERS, Peer
 from tests.benchmarks.results import Results, read_results, write_results
 from tests.benchmarks.scenarios import SCENARIOS, measure_scenario, scenario_targets
-from tests.benchmarks.table import absent, comparison, reading, verdicts
+from tests.benchmarks.table import absent, comparison, floor, reading, verdicts
 from tests.benchmarks.targets import targets_of
 from tests.benchmarks.words import plain_table
 
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def show_corpus(name: str, entry: Results) -> None:
     """Print the tables of one corpus."""
     _say(f"\n{name}: {reading(entry)}\n\n{plain_table(*comparison(entry))}\n")
-    for line in absent(entry):
+    for line in (floor(entry), *absent(entry)):
         _say(line)
     _say("\n" + plain_table(*verdicts(targets_of(entry))))
 
@@ -71,9 +70,10 @@ def _scenarios(asked: argparse.Namespace) -> list[str]:
 
 def _corpus(corpus: Corpus, peers: Sequence[Peer], asked: argparse.Namespace) -> Results | None:
     """Measure one corpus; where that cannot be done, say why and go on with the next."""
+    quick = not (asked.full or asked.corpus or asked.peer)
     try:
         trees = (asked.unpacked / corpus.name / "0", asked.unpacked / corpus.name / "1") if asked.unpacked else None
-        return measure_corpus(corpus, trees or fetch(corpus), peers, EFFORTS, _told)
+        return measure_corpus(corpus, trees or fetch(corpus), peers, quick=quick, told=_told)
     except BenchmarkError as error:
         sys.stderr.write(f"{corpus.name} is left out: {error}\n")
         return None

@@ -8,6 +8,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -69,6 +71,34 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or "unknown"
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def others_time() -> Callable[[], float]:
+    """Return what tells, later, which share of the machine's time others had since now: other processes and the host
+    under a virtual machine. What is not known is 0.
+    """
+    start, mine, clock = _busy(), _own(), time.monotonic()
+
+    def taken() -> float:
+        whole = (time.monotonic() - clock) * (os.cpu_count() or 1)
+        return max(0.0, (_busy() - start) - (_own() - mine)) / max(whole, 0.001)
+
+    return taken
+
+
+def _busy() -> float:
+    """Seconds that the processors were not idle, stolen ones included."""
+    try:
+        fields = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:]
+    except OSError:
+        return 0.0
+    user, nice, system, _, _, irq, soft, stolen = map(int, fields[:8])
+    return (user + nice + system + irq + soft + stolen) / os.sysconf("SC_CLK_TCK")
+
+
+def _own() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def version_of(program: str) -> str:

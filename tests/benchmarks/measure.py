@@ -23,21 +23,21 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was spent. ``seconds`` are those of the work itself; ``process`` also has the start and the imports of an
-    interpreter, as has ``cpu``. ``peak`` is the highest resident memory of the process, in bytes.
+    """What was spent: ``seconds`` by the clock and ``cpu`` seconds of the work itself. ``process`` are the CPU seconds
+    of the whole process, with an interpreter's start and imports; ``peak`` is its highest resident memory, in bytes.
     """
 
     seconds: float
-    process: float
     cpu: float
+    process: float
     peak: int
 
     def __add__(self, other: Usage) -> Usage:
         """One after the other: times add up, the higher peak stays."""
         return Usage(
             self.seconds + other.seconds,
-            self.process + other.process,
             self.cpu + other.cpu,
+            self.process + other.process,
             max(self.peak, other.peak),
         )
 
@@ -64,7 +64,7 @@ def run(
 ) -> Ran:
     """Run a command to its end, with these variables set, or taken away where they are None.
 
-    A last line ``{"seconds": …}`` of its output times the work without the start.
+    A last line ``{"seconds": …, "cpu": …}`` of its output times the work without the start.
 
     Raises ``BenchmarkError`` when it fails, cannot be started or takes longer than ``limit`` seconds.
     """
@@ -89,8 +89,8 @@ def run(
             raise BenchmarkError(f"{' '.join(words[:3])} ended with {done.returncode}: {' / '.join(said[-3:])}")
         cost = json.loads(report.read_bytes())
     facts = told(output)
-    seconds = facts.get("seconds", cost["seconds"])
-    return Ran(Usage(seconds, cost["seconds"], cost["cpu"], cost["peak"]), output, facts)
+    seconds, cpu = (facts.get(name, cost[name]) for name in ("seconds", "cpu"))
+    return Ran(Usage(seconds, cpu, cost["cpu"], cost["peak"]), output, facts)
 
 
 def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:

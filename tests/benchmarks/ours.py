@@ -26,6 +26,8 @@ from tests.benchmarks.trees import Pair, prove_tree
 
 EFFORTS = ("fast", "normal", "best")
 APP = "bench"
+DEVICES = 2
+"""How many devices follow, one after the other: the quickest visit counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +90,23 @@ def measure_ours(pair: Pair, efforts: tuple[str, ...] = EFFORTS) -> Ours:
     place = pair.folder / "ours"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    ws, site, device = workspace(place / "ws"), place / "site", place / "device"
+    ws, site = workspace(place / "ws"), place / "site"
+    devices = [place / f"device-{number}" for number in range(DEVICES)]
     step("add", ws, pair.old, "1.0.0", "stable")
     step("build", ws, site)
     ours = Ours(step("add", ws, pair.new, "2.0.0", "beta"))
     _deltas(ours, ws, place, efforts)
     ours.roles = len(Repository.open(ws).status()) - 3  # all but root, timestamp and the snapshot itself
     with serving(site) as server:
-        open_device(device, server.url, ws)
-        ours.first = visit(server, device, pair, old=True)
+        for device in devices:
+            open_device(device, server.url, ws)
+        ours.first = _quickest([visit(server, device, pair, old=True) for device in devices])
         step("promote", ws, "beta", "stable")
         step("build", ws, site)
         server.taken()
-        ours.update = visit(server, device, pair)
-        start(device)
-        ours.unchanged = visit(server, device, pair)
+        ours.update = _quickest([visit(server, device, pair) for device in devices])
+        start(devices[0])
+        ours.unchanged = visit(server, devices[0], pair)
     shutil.rmtree(place)
     return ours
 
@@ -113,7 +117,9 @@ def _deltas(ours: Ours, ws: Path, place: Path, efforts: tuple[str, ...]) -> None
     for effort in efforts:
         ran = _promotion(ws, place / "trial", effort=effort)
         usage = ran.usage
-        alone = Usage(max(0.0, usage.seconds - bare.seconds), usage.process, max(0.0, usage.cpu - bare.cpu), usage.peak)
+        alone = Usage(
+            max(0.001, usage.seconds - bare.seconds), max(0.001, usage.cpu - bare.cpu), usage.process, usage.peak
+        )
         sizes = ran.facts["deltas"]
         ours.deltas[effort] = DeltaMade(sizes[0] if sizes else None, tuple(ran.facts["codecs"]), alone)
 
@@ -178,6 +184,10 @@ def visit(server: Served, device: Path, pair: Pair | None = None, *, old: bool =
         slot = max((device / "slots").iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
         prove_tree(slot / "files", pair.before if old else pair.after)
     return Visit(ran.usage, sum(request.size for request in seen), len(seen), ran.facts.get("route") or "none")
+
+
+def _quickest(visits: list[Visit]) -> Visit:
+    return min(visits, key=lambda one: one.usage.seconds)
 
 
 def start(device: Path) -> None:

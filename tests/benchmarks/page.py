@@ -10,7 +10,7 @@ from tests.benchmarks.peers import PEERS
 from tests.benchmarks.plot import bars
 from tests.benchmarks.results import Results
 from tests.benchmarks.scenarios import scenario_targets
-from tests.benchmarks.table import absent, comparison, our_rows, reading, verdicts
+from tests.benchmarks.table import absent, comparison, floor, our_rows, reading, verdicts
 from tests.benchmarks.targets import Target, ran, targets_of
 from tests.benchmarks.words import in_mib, in_seconds, markdown_table
 
@@ -25,7 +25,7 @@ its peers' from the same run, on the same files, one after the other. Run it you
 to have the second, bodies of all answers together; *make* is what the publisher does for that alone, *apply* the
 device's whole work. Each step runs in a process of its own; *MiB* is its highest resident memory. Times are of the work
 without an interpreter's start; of steps under two seconds the quickest of three counts. *to best* is the ratio to the
-best peer of the column.
+best peer of the column; *by CPU* is a ratio of CPU seconds instead of the clock's, and decides nothing.
 
 **What is not equal.** zstd, xdelta3 and hdiffpatch get the changed contents joined together and the whole old release
 joined together, and bring contents only: no names, no signatures, no metadata, nothing durable, no network. Whoever
@@ -91,11 +91,9 @@ def _losses(judged: Mapping[str, list[Target]]) -> Iterator[str]:
     lost = [(name, target) for name, targets in judged.items() for target in targets if not target.held]
     yield f"## Where we lose\n\n{held} of {held + len(lost)} targets are held.\n"
     if lost:
-        rows = [
-            (name, target.name, target.ours, target.other, f"{target.ratio:.2f}", f"{target.aim:.2f}")
-            for name, target in lost
-        ]
-        yield markdown_table(("where", "target", "ours", "against", "ratio", "at most"), rows) + "\n"
+        header, rows = verdicts([target for _, target in lost])
+        where = [(name, *row[:-1]) for (name, _), row in zip(lost, rows, strict=True)]
+        yield markdown_table(("where", *header[:-1]), where) + "\n"
 
 
 def _corpus(name: str, entry: Results, targets: list[Target]) -> Iterator[str]:
@@ -103,6 +101,8 @@ def _corpus(name: str, entry: Results, targets: list[Target]) -> Iterator[str]:
     yield f"### {name}\n"
     yield f"{reading(entry)}. {_where(entry)}\n"
     yield markdown_table(*comparison(entry)) + "\n"
+    if entry["floor"]:
+        yield floor(entry) + "\n"
     lines = absent(entry)
     if lines:
         yield "Without figures: " + "; ".join(lines) + ".\n"
@@ -118,5 +118,11 @@ def _where(entry: Results) -> str:
     machine = entry["machine"]
     return (
         f"Measured {entry['date']} on {machine['processor']}, {machine['cores']} cores, {machine['memory']}, "
-        f"{machine['system']}, Python {machine['python']}."
+        f"{machine['system']}, Python {machine['python']}{_busy(entry)}."
     )
+
+
+def _busy(entry: Results) -> str:
+    """Say how much of the machine others had, where that is known and matters."""
+    taken = entry.get("taken_by_others") or 0.0
+    return f"; others had {taken:.0%} of the machine's time meanwhile" if taken >= 0.05 else ""

@@ -18,7 +18,7 @@ from sealcast.packs import pieces_from_runs, read_single
 from sealcast.publisher import Repository
 from sealcast.values import object_path
 from tests.benchmarks import startup
-from tests.benchmarks.environment import TOP, machine
+from tests.benchmarks.environment import TOP, machine, others_time
 from tests.benchmarks.measure import Ran, Usage, best_of, run
 from tests.benchmarks.ours import bound_roles, configure, open_device, serving, start, step, visit, workspace
 from tests.benchmarks.targets import Target
@@ -37,11 +37,13 @@ def measure_scenario(name: str, *, full: bool, told: Told) -> Entry:
     """Run one scenario and return its entry: what was done, and the targets."""
     with tempfile.TemporaryDirectory(prefix="sealcast-bench-") as folder:
         told(name)
+        taken = others_time()
         about, targets = SCENARIOS[name](Path(folder), full)
     return {
         "about": about,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
+        "taken_by_others": round(taken(), 3),
         "targets": [target.as_json() for target in targets],
     }
 
@@ -129,7 +131,7 @@ def no_change(folder: Path, full: bool) -> tuple[str, list[Target]]:
             signed = (str(ws / "metadata" / "1.root.json"), str(site / "metadata" / "timestamp.json"))
             # In turn, so that both see the same machine.
             seen = [(visit(server, device), _reference("timestamp", *signed)) for _ in range(ROUNDS)]
-        mine, least = min(one.usage.cpu for one, _ in seen), min(other.cpu for _, other in seen)
+        mine, least = min(one.usage.process for one, _ in seen), min(other.process for _, other in seen)
         name = f"nothing new, {roles} roles"
         wire, requests = seen[-1][0].wire, seen[-1][0].requests
         targets += [

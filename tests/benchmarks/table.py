@@ -76,15 +76,25 @@ def absent(entry: Entry) -> list[str]:
     return [f"{name}: {outcome['missing']}" for name, outcome in entry["peers"].items() if "missing" in outcome]
 
 
+def floor(entry: Entry) -> str:
+    """Return in a line what no client can do without, and us beside it."""
+    mine, least = entry["ours"]["update"]["usage"]["seconds"], entry["floor"]["seconds"]
+    return (
+        f"The floor of every client that is done when the release lies durably on the disk (decompress, hash, write, "
+        f"fsync, no network): {in_seconds(least)}; ours, with metadata and download: {in_seconds(mine)}."
+    )
+
+
 def verdicts(targets: Sequence[Target]) -> tuple[Row, list[Row]]:
     """Return header and rows of targets, held or not."""
-    header = ("target", "ours", "against", "ratio", "at most", "")
+    header = ("target", "ours", "against", "ratio", "by CPU", "at most", "")
     return header, [
         (
             target.name,
             target.ours,
             target.other,
             f"{target.ratio:.2f}",
+            "" if target.cpu is None else f"{target.cpu:.2f}",
             f"{target.aim:.2f}",
             "held" if target.held else "not held",
         )

@@ -18,13 +18,18 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure of ours against what it is measured by. ``ratio`` is to that, and ``aim`` is the highest it may be."""
+    """A figure of ours against what it is measured by. ``ratio`` is to that, and ``aim`` is the highest it may be.
+
+    ``cpu`` is the same ratio of CPU seconds, where times are compared: what it would be were the machine all ours and
+    nothing done in parallel. It decides nothing.
+    """
 
     name: str
     ours: str
     other: str
     ratio: float
     aim: float
+    cpu: float | None = None
 
     @property
     def held(self) -> bool:
@@ -56,6 +61,10 @@ def smallest(entry: Entry) -> tuple[str, Entry] | None:
 def targets_of(entry: Entry) -> list[Target]:
     """Return every target that can be judged by what was measured on a corpus."""
     return [*_bytes(entry), *_requests(entry), *_publisher(entry), *_client(entry)]
+
+
+def _cpu(mine: Entry, other: Entry) -> float:
+    return float(mine["cpu"] / max(other["cpu"], 0.001))
 
 
 def _bytes(entry: Entry) -> Iterator[Target]:
@@ -103,7 +112,8 @@ def _publisher(entry: Entry) -> Iterator[Target]:
             show = in_seconds if figure == "seconds" else in_bytes
             what = "time" if figure == "seconds" else "memory"
             name = f"{what} of a delta, {effort}: {'tufup’s bsdiff4' if peer == 'bsdiff4' else peer}"
-            yield Target(name, show(mine), show(other), mine / max(other, 0.001), aim)
+            cpu = _cpu(deltas[effort]["make"], peers[peer]["make"]) if figure == "seconds" else None
+            yield Target(name, show(mine), show(other), mine / max(other, 0.001), aim, cpu)
     size = deltas.get("normal", {}).get("size")
     if "bsdiff4" in peers and size is not None:
         other = peers["bsdiff4"]["wire"]
@@ -116,10 +126,13 @@ def _client(entry: Entry) -> Iterator[Target]:
     if entry.get("floor"):
         other = entry["floor"]["seconds"]
         name = "client, the whole update: decompress, hash, write, fsync"
-        yield Target(name, in_seconds(mine), in_seconds(other), mine / other, 1.5)
+        cpu = _cpu(update["usage"], entry["floor"])
+        yield Target(name, in_seconds(mine), in_seconds(other), mine / other, 1.5, cpu)
     if "ostree" in peers:
         other = peers["ostree"]["apply"]["seconds"]
-        yield Target("client, the whole update: ostree pull", in_seconds(mine), in_seconds(other), mine / other, 1.0)
+        cpu = _cpu(update["usage"], peers["ostree"]["apply"])
+        name = "client, the whole update: ostree pull"
+        yield Target(name, in_seconds(mine), in_seconds(other), mine / other, 1.0, cpu)
     peak = max(update["usage"]["peak"], first["usage"]["peak"])
     bound = entry["memory_bound"]
     yield Target("client memory: 64 MiB + inputs + 2 × outputs", in_bytes(peak), in_bytes(bound), peak / bound, 1.0)

@@ -34,7 +34,8 @@ class Peer:
     """A peer by name. ``programs`` are on the PATH or it is not here; ``package`` is from PyPI and installed by us.
 
     ``run`` makes the update, applies it and proves the result: it raises ``WrongResultError`` otherwise. A
-    ``whole`` peer brings names and metadata as well; the others bring contents only.
+    ``whole`` peer brings names and metadata as well; the others bring contents only. A ``slow`` one is left out of the
+    quick set.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Peer:
     debian: str = ""
     package: str = ""
     whole: bool = False
+    slow: bool = False
 
     def lacking(self) -> str:
         """Return how to install what is not here, or nothing."""

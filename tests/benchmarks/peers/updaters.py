@@ -35,4 +35,4 @@ def _step(*words: object) -> Ran:
     return run([peer_python(), FOREIGN, *map(str, words)])
 
 
-PEERS = (Peer("tufup", "tufup: add_bundle, and its client", _tufup, package="tufup", whole=True),)
+PEERS = (Peer("tufup", "tufup: add_bundle, and its client", _tufup, package="tufup", whole=True, slow=True),)

@@ -134,20 +134,24 @@ def test_a_plot_is_svg_with_a_bar_for_each_figure() -> None:
 
 def test_the_page_says_first_where_we_lose(tmp_path: Path) -> None:
     measured = changed("ours/update", visit(24_000, 9))
-    target = Target("a question: time", "2 s", "1 s", 2.0, 1.2)
+    target = Target("a question: time", "2 s", "1 s", 2.0, 1.2, 3.5)
     scenario = {
         "about": "Something.",
         "date": "2030-01-02",
         "machine": entry()["machine"],
+        "taken_by_others": 0.2,
         "targets": [target.as_json()],
     }
     results = {"corpora": {"one": measured}, "scenarios": {"history": scenario}}
     text = page(results)
     losses = text[: text.index("## Corpora")]
     assert "13 of 15 targets are held." in losses
-    assert "| one | requests of the update | 9 | 7 | 1.29 | 1.00 |" in losses
-    assert "| history | a question: time | 2 s | 1 s | 2.00 | 1.20 |" in losses
-    assert "Measured 2030-01-02 on P, 2 cores, 4 GiB, S, Python 3.12.1." in text
+    assert "| one | requests of the update | 9 | 7 | 1.29 |  | 1.00 |" in losses
+    assert "| history | a question: time | 2 s | 1 s | 2.00 | 3.50 | 1.20 |" in losses
+    assert (
+        "Measured 2030-01-02 on P, 2 cores, 4 GiB, S, Python 3.12.1; others had 20% of the machine's time meanwhile."
+        in text
+    )
     assert "Without figures: zsync: not here" in text
     write_pages(tmp_path, results)
     assert {path.name for path in tmp_path.iterdir()} == {

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from .output import caution
 from .session import Session
 
 if TYPE_CHECKING:
     from ..publisher import Repository
+
+ROLES_ADVISED = 100
+"""Roles up to which a repository's metadata stays in a few kilobytes."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -67,3 +71,13 @@ def next_publish(session: Session, repository: Repository) -> None:
     """Say that readers see a change only when it is published."""
     configured = repository.workspace.config.publish.destination
     next_step(session, "publish", *([] if configured else ["DEST"]))
+
+
+def advise_on_roles(session: Session, count: int) -> None:
+    """Say so when a repository has more roles than its clients should pay for."""
+    if count > ROLES_ADVISED:
+        session.output.note(
+            caution("note"),
+            f": this repository has {count:,} roles. Each adds 135 bytes to what every client fetches at every change, "
+            f"and so do the delegations. Beyond {ROLES_ADVISED} roles, give each app a repository of its own.",
+        )

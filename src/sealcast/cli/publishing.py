@@ -13,7 +13,7 @@ from ..files import read_bounded
 from . import words
 from .ask import confirm
 from .command import command, dry_run_option
-from .opened import open_to_read, yes_option
+from .opened import advise_on_roles, open_to_read, yes_option
 from .output import bad, dim, good, name, strong
 from .session import Session
 
@@ -43,6 +43,7 @@ def build(session: Session, folder: Path) -> object:
     report = open_to_read(session).build(folder)
     session.output.line(good("Built"), " the site ", name(folder), ".")
     _tell_report(session, report)
+    advise_on_roles(session, len(report.roles))
     session.output.next("sealcast", "serve", str(folder))
     return {"site": folder, "report": report}
 

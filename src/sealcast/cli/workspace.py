@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from . import words
 from .channel import candidate, label, stable
 from .command import command, dry_run_option
-from .opened import next_publish, next_step, open_to_read, open_to_sign, signing_options
+from .opened import advise_on_roles, next_publish, next_step, open_to_read, open_to_sign, signing_options
 from .output import Piece, bad, caution, dim, good, name, strong
 from .session import Session
 
@@ -109,6 +109,7 @@ def init(
         caution("note"),
         ": one set of keys on one machine is worth as much as that machine: whoever takes it over can sign anything.",
     )
+    advise_on_roles(session, len(created.status()))
     out.next("sealcast", "-C", str(folder), "release", "add", "PATH", "--version", "1.0.0")
     return {"workspace": folder, "app": app, "channels": created.workspace.config.app(app)[1].channels, "root": root}
 
@@ -144,6 +145,7 @@ def status(session: Session) -> object:
         ],
         right=[1],
     )
+    advise_on_roles(session, len(roles))
     due = [role.role for role in roles if role.is_due(now)]
     if due:
         next_step(session, "refresh")

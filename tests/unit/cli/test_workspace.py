@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sealcast.cli import edge
+from sealcast.cli import edge, opened
 
 from .conftest import Run
 
@@ -156,3 +156,19 @@ def test_a_signer_is_found_from_the_current_folder(run: Run, place: Path, monkey
     assert run("-C", "ws", "refresh", "--json").document["elsewhere"] == ["timestamp"]
     said = run("-C", "ws", "refresh", "--signer", "file:ws/keys/online.pem", "--json")
     assert said.document["signed"] == ["timestamp"]
+
+
+@pytest.mark.parametrize("limit", [7, 8])
+def test_too_many_roles_are_advised_against(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(opened, "ROLES_ADVISED", limit)
+    channels = [word for name in ("a", "b", "c") for word in ("--channel", name)]
+    said = [
+        run("init", "ws", "--app", "demo", "--solo", "--no-passphrase", *channels),  # four, the halt role, and these
+        run("-C", "ws", "status"),
+        run("-C", "ws", "build", "site"),
+    ]
+    assert [one.status for one in said] == [0, 0, 0]
+    assert ["this repository has 8 roles" in one.err for one in said] == [limit == 7] * 3

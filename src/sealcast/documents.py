@@ -89,10 +89,8 @@ def decode_canonical(data: bytes, kind: type[T]) -> T | None:
         document = msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    if isinstance(document, Document):
-        expected = next(field.default for field in msgspec.structs.fields(kind) if field.name == "type")
-        if document.type != expected or document.must_understand:
-            return None
+    if isinstance(document, Document) and (document.type != _kind_of(type(document))[0] or document.must_understand):
+        return None
     return document if encode(document) == data else None
 
 
@@ -171,9 +169,15 @@ def bad(what: str, why: str) -> VerificationError:
     return VerificationError("BAD_METADATA", f"{what} cannot be read: {why}.")
 
 
-def _check_kind(value: dict[str, Any], kind: type[Document], what: str) -> None:
+@functools.cache
+def _kind_of(kind: type[Document]) -> tuple[object, frozenset[str]]:
+    """Return what a document's type must be, and the names of its fields."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    expected = fields["type"].default
+    return fields["type"].default, frozenset(fields)
+
+
+def _check_kind(value: dict[str, Any], kind: type[Document], what: str) -> None:
+    expected, names = _kind_of(kind)
     if value.get("type") != expected:
         raise VerificationError(
             "UNKNOWN_DOCUMENT",
@@ -184,7 +188,7 @@ def _check_kind(value: dict[str, Any], kind: type[Document], what: str) -> None:
     if not isinstance(demanded, list):
         raise bad(what, "must_understand is not a list")
     for name in demanded:
-        if not isinstance(name, str) or name not in fields:
+        if not isinstance(name, str) or name not in names:
             raise VerificationError(
                 "UNKNOWN_DOCUMENT",
                 f"{what} demands that its field {str(name)[:80]!r} be understood, which this version does not know.",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from tuf.api import exceptions as tuf_errors
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import DelegatedRole, Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
@@ -115,6 +116,7 @@ class View:
         EXPIRED, THRESHOLD, ROOT_CHAIN, HASH_MISMATCH, INCONSISTENT, BAD_METADATA, …) or ``TransferError``.
         """
         self._source = source
+        self._verified: dict[tuple[str, str], Targets] = {}
         self._metadata = folder / "metadata"
         self._documents = folder / "documents"
         for directory in (folder, self._metadata, self._documents):
@@ -190,6 +192,8 @@ class View:
         Raises ``VerificationError`` (UNKNOWN_CHANNEL, and as the constructor does) or ``TransferError``.
         """
         name = role_name(app, channel)
+        if (app, channel) in self._verified:
+            return self._verified[app, channel]
         delegations = self.targets.delegations
         delegated = (delegations.roles or {}).get(name) if delegations else None
         prefix = role_prefix(app, channel)
@@ -202,14 +206,37 @@ class View:
         # Asking for a name in the role's folder makes python-tuf load and verify the role, as long as it finds the name
         # nowhere else on its way there.
         name_asked = f"{prefix}/-"
-        owners = [owner for owner, _ in delegations.get_roles_for_target(name_asked)]
-        if owners != [name] or name_asked in self.targets.targets:
+        if self._speakers(prefix, name_asked) != [name] or name_asked in self.targets.targets:
             raise VerificationError("INCONSISTENT", f"Others than the role {name} may speak for its channel.")
         try:
             self._updater.get_targetinfo(name_asked)
         except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
             self._refuse(error)
-        return self._load(name, Targets, self.snapshot.meta[f"{name}.json"])
+        self._verified[app, channel] = self._load(name, Targets, self.snapshot.meta[f"{name}.json"])
+        return self._verified[app, channel]
+
+    def _speakers(self, prefix: str, name_asked: str) -> list[str]:
+        """Return the delegated roles that may speak for a name in the folder ``prefix``."""
+        folders, others = self._delegated
+        return [*folders.get(prefix, []), *(role.name for role in others if role.is_delegated_path(name_asked))]
+
+    @cached_property
+    def _delegated(self) -> tuple[dict[str, list[str]], list[DelegatedRole]]:
+        """The delegated roles by the folder that each owns, and those that own anything else than one folder.
+
+        To ask each role about each name would take hours where a site has thousands of both.
+        """
+        folders: dict[str, list[str]] = {}
+        others: list[DelegatedRole] = []
+        delegations = self.targets.delegations
+        for role in (delegations.roles or {}).values() if delegations else ():
+            paths = role.paths or []
+            folder = paths[0].removesuffix("/*") if len(paths) == 1 else ""
+            if folder and paths == [f"{folder}/*"] and folder.count("/") == 1 and not set(folder) & set("*?["):
+                folders.setdefault(folder, []).append(role.name)
+            else:
+                others.append(role)
+        return folders, others
 
     def read_target(self, entry: TargetFile) -> bytes:
         """Return the bytes of a small target, from the folder of documents or the source.

@@ -32,6 +32,9 @@ from sealcast.documents import (
 )
 from sealcast.errors import VerificationError
 from sealcast.model.manifest import File, Pack
+from sealcast.publisher.hash_cache import Row
+from sealcast.publisher.made import MadePack
+from sealcast.publisher.proofs import Proof
 from sealcast.values import MAX_INTEGER
 
 
@@ -504,7 +507,7 @@ def test_a_default_is_told_by_its_value_and_not_by_its_identity() -> None:
 
 
 def leaves() -> list[type[Leaf]]:
-    return [File, Pack]
+    return [File, Pack, Row, MadePack, Proof]
 
 
 @pytest.mark.parametrize("kind", leaves())

@@ -17,7 +17,7 @@ from ..model.roles import published_path
 from ..values import object_path
 from .current import channel_documents
 from .manifests import Manifests
-from .state import State, damaged, stored_numbers
+from .state import State, damaged
 from .workspace import Workspace
 
 T = TypeVar("T", Snapshot, Targets)
@@ -58,9 +58,8 @@ def _builds(document: ChannelDocument) -> Iterator[Build]:
 
 
 def _older_snapshots(workspace: Workspace, state: State, now: datetime) -> Iterator[Snapshot]:
-    numbers = stored_numbers(workspace.metadata, ".snapshot.json").get("snapshot", [])
-    older = [number for number in numbers if number < state.version("snapshot")]
-    for number in older[-OLDER_SNAPSHOTS:]:
+    current = state.version("snapshot")
+    for number in range(max(1, current - OLDER_SNAPSHOTS), current):
         snapshot = _read(workspace, "snapshot", Snapshot, MetaFile(number))
         if snapshot is not None and snapshot.signed.expires > now:
             with contextlib.suppress(tuf_errors.UnsignedMetadataError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,20 +66,20 @@ class State:
 def stored_numbers(folder: Path, suffix: str = ".json") -> dict[str, list[int]]:
     """Return the version numbers that files in ``folder`` take, by role, in order; of names with this end only."""
     found: dict[str, list[int]] = {}
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as items:
-        for item in items:  # tens of thousands, after years: no more is done for each than must be
-            if item.name.endswith(suffix) and (match := _NUMBERED.fullmatch(item.name)):
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(folder):  # noqa: PTH208 - tens of thousands, after years: a Path for each takes too long
+            if name.endswith(suffix) and (match := _NUMBERED.fullmatch(name)):
                 found.setdefault(match[2], []).append(int(match[1]))
     return {role: sorted(numbers) for role, numbers in found.items()}
 
 
-def load_state(folder: Path) -> State:
+def load_state(folder: Path, roots: Sequence[int] | None = None) -> State:
     """Return the metadata in ``folder`` that the timestamp leads to, from the first root on.
 
     Every root must be signed by the one before it, every role by its holders, and every file must be the one that is
     listed. Raises ``RepositoryError`` (WORKSPACE_DAMAGED).
     """
-    root = _load_root(folder)
+    root = _load_root(folder, stored_numbers(folder, ".root.json").get("root", []) if roots is None else roots)
     timestamp_bytes, timestamp = _load(folder, "timestamp", Timestamp)
     _check_signed(root.signed, "timestamp", timestamp)
     _check_issued(timestamp.signed)
@@ -101,10 +101,9 @@ def load_state(folder: Path) -> State:
     return State(root, timestamp, timestamp_bytes, snapshot, roles)
 
 
-def _load_root(folder: Path) -> Metadata[Root]:
+def _load_root(folder: Path, numbers: Sequence[int]) -> Metadata[Root]:
     """Walk the chain of roots, as every client does: each signed by its own holders and by those of the one before."""
-    numbers = stored_numbers(folder, ".root.json").get("root", [])
-    if not numbers or numbers != list(range(1, len(numbers) + 1)):
+    if not numbers or list(numbers) != list(range(1, len(numbers) + 1)):
         raise damaged("the chain of roots is not whole in metadata/ (1.root.json, 2.root.json, …)")
     before: Metadata[Root] | None = None
     for number in numbers:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -48,9 +49,12 @@ class Workspace:
         self._abandoned = self.cache / "abandoned"
         self._settled = self.cache / "settled"
 
-    def load(self) -> State:
-        """Return the committed state. Raises ``RepositoryError`` (WORKSPACE_DAMAGED)."""
-        return load_state(self.metadata)
+    def load(self, roots: Sequence[int] | None = None) -> State:
+        """Return the committed state; ``roots`` are the numbers of roots that are stored, where the caller knows.
+
+        Raises ``RepositoryError`` (WORKSPACE_DAMAGED).
+        """
+        return load_state(self.metadata, roots)
 
     @contextmanager
     def changing(self, recover: Callable[[State], None] | None = None) -> Iterator[State]:
@@ -62,8 +66,9 @@ class Workspace:
         """
         make_directory(self._abandoned)
         with exclusive(self.cache / "lock", busy):
-            state = self.load()
-            self._set_aside(state)
+            stored = stored_numbers(self.metadata)  # once: there are more every day
+            state = self.load(stored.get("root", []))
+            self._set_aside(state, stored)
             settled = self._is_settled(state)
             if not settled:
                 self._sweep()
@@ -82,16 +87,15 @@ class Workspace:
         except OSError:
             return False
 
-    def _set_aside(self, state: State) -> None:
+    def _set_aside(self, state: State, stored: Mapping[str, Sequence[int]]) -> None:
         """Set aside metadata that was signed and never committed: a later command must not publish it.
 
         Its numbers stay taken, since it may have been copied.
         """
-        for role, numbers in stored_numbers(self.metadata).items():
-            for number in numbers:
-                if number > state.version(role):
-                    name = f"{number}.{role}.json"
-                    (self.metadata / name).replace(self._abandoned / name)
+        for role, numbers in stored.items():
+            for number in numbers[bisect_right(numbers, state.version(role)) :]:
+                name = f"{number}.{role}.json"
+                (self.metadata / name).replace(self._abandoned / name)
 
     def _sweep(self) -> None:
         """Remove the unfinished files of a killed command."""
@@ -151,14 +155,14 @@ class Workspace:
         for name, data in files:
             self._create(name, data)
         write_durably(self.metadata / "timestamp.json", last)
-        return self.load()
+        return self.load(_roots(state.version("root")))
 
     def renew_timestamp(self, state: State, signatory: Signatory, now: datetime) -> State:
         """Sign the timestamp again over the same snapshot. Raises as `commit` does."""
         old, now = state.timestamp.signed, _not_before(state.issued, now)
         timestamp = next_timestamp(old.version + 1, old.snapshot_meta, now, now + self.lifetime("timestamp"))
         write_durably(self.metadata / "timestamp.json", _signed("timestamp", timestamp, state, signatory))
-        return self.load()
+        return self.load(_roots(state.version("root")))
 
     def renew_root(self, state: State, signatory: Signatory, now: datetime) -> State:
         """Sign the next root: the same keys and thresholds, with a new expiry. Raises as `commit` does.
@@ -168,7 +172,7 @@ class Workspace:
         root = copy.deepcopy(state.root.signed)
         root.version, root.expires = root.version + 1, _not_before(state.issued, now) + self.lifetime("root")
         self._create(f"{root.version}.root.json", _signed("root", root, state, signatory))
-        return self.load()
+        return self.load(_roots(root.version))
 
     def lifetime(self, role: str) -> timedelta:
         """Return how long a new signature of ``role`` lasts."""
@@ -194,6 +198,10 @@ class Workspace:
     def _create(self, name: str, data: bytes) -> None:
         if not create_durably(self.metadata / name, data):
             raise damaged(f"metadata/{name} appeared while it was being made")
+
+
+def _roots(newest: int) -> Sequence[int]:
+    return range(1, newest + 1)
 
 
 def store_target(folder: Path, path: str, data: bytes) -> TargetFile:

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 
@@ -39,6 +39,18 @@ class DeltaMaker:
     remembered: DeltaMemory
     effort: str
     memory: int = MEMORY
+    _new: dict[str, Side] = field(default_factory=dict)
+
+    def new_side(self, sha256: str, manifest: Manifest) -> Side:
+        """Return the release that deltas are made to: what was decoded of it for one serves the next."""
+        if sha256 not in self._new:
+            self._new.clear()
+            self._new[sha256] = self.side(manifest)
+        return self._new[sha256]
+
+    def side(self, manifest: Manifest) -> Side:
+        """Return a release as one side of a delta."""
+        return Side(manifest.contents, manifest.first_paths, StoredContents(manifest, self.store).read)
 
 
 def with_deltas(
@@ -103,20 +115,19 @@ def _with_deltas(build: Build, bases: Iterable[Build | None], maker: DeltaMaker)
 
 
 def _make_delta(base_build: Build, new_build: Build, maker: DeltaMaker) -> Delta | None:
-    store, effort = maker.store, maker.effort
     base, new = maker.manifests.load(base_build), maker.manifests.load(new_build)
     data = make_delta(
-        Side(base.contents, base.first_paths, StoredContents(base, store).read),
-        Side(new.contents, new.first_paths, StoredContents(new, store).read),
+        maker.side(base),
+        maker.new_side(new_build.manifest.sha256, new),
         base_manifest=encode(base),
         skeleton=skeleton(new, made(base.contents, new.contents)),
-        effort=EFFORTS[effort],
+        effort=EFFORTS[maker.effort],
         workers=os.cpu_count() or 1,
         memory=maker.memory,
     )
     if data is None or len(data) >= _cost_of_packs(base, new_build, new):
         return None
-    content = store.put(data)
+    content = maker.store.put(data)
     reader = DeltaReader(io.BytesIO(data), len(data), [content.size for content in base.contents])
     return Delta(base=base_build.manifest.sha256, sha256=content.sha256, size=content.size, codecs=reader.codecs)
 

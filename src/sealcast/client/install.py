@@ -5,17 +5,18 @@ A delta or an archive that cannot be used, whatever the reason, costs only its b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InstallError, ObjectError, SealcastError, VerificationError
-from ..model import Build, Manifest, Pack, complete, read_manifest, skeleton_contents
+from ..model import Build, Manifest, ManifestEntry, Pack, complete, read_manifest, skeleton_contents
 from ..packs import DeltaReader, PackReader, Piece, pieces_from_runs, read_single
 from ..values import Content, content_of
 from .assemble import Assembly
 from .download import Downloads
 from .holdings import Held, Holdings
-from .plan import Archive, Plan, Step
+from .plan import Plan, Step
 from .slots import Slots, empty
 
 Sized = Callable[[int, int], None]
@@ -82,55 +83,50 @@ class Installer:
             skeleton = reader.skeleton(base.manifest_bytes)
             listed = skeleton_contents(skeleton)
             pieces = reader.pieces([size for _, size in listed])
-            blank = frozenset(number for number, (digest, _) in enumerate(listed) if digest is None)
-            # Digests that nothing has stand in for those to come: so every path is checked before one is written.
-            manifest = read_manifest(complete(skeleton, {number: f"{number:064x}" for number in blank}))
-            with Assembly(self._staging / step.to.sha256[:32], manifest, blank) as assembly:
+            with self._assembly(step.to, skeleton) as (assembly, _):
                 for piece, data in reader.frames(pieces, base.read):
                     assembly.put(piece, data)
                 self._take(assembly, base.digest)
-                data = complete(skeleton, assembly.finish())
-                if content_of(data) != Content(step.to.sha256, step.to.size):
-                    raise ObjectError(
-                        "DELTA_MISMATCH",
-                        f"The delta {wanted.sha256[:12]} makes another release than the one that was signed.",
-                        hint="The packs are taken instead.",
-                        object=wanted.sha256,
-                    )
-                assembly.seal(data)
+                _finish(assembly, skeleton, step.to)
         return Held(assembly.folder, step.to.sha256)
+
+    @contextmanager
+    def _assembly(self, wanted: ManifestEntry, skeleton: bytes) -> Iterator[tuple[Assembly, Manifest]]:
+        """Open the assembly of a release whose manifest lacks the digests that the skeleton leaves out."""
+        blank = frozenset(number for number, (digest, _) in enumerate(skeleton_contents(skeleton)) if digest is None)
+        # Digests that nothing has stand in for those to come: so every path is checked before one is written.
+        manifest = read_manifest(complete(skeleton, {number: f"{number:064x}" for number in blank}))
+        with Assembly(self._staging / wanted.sha256[:32], manifest, blank) as assembly:
+            yield assembly, manifest
 
     def _by_archive(self, build: Build, plan: Plan) -> Path | None:
         """Return the folder that the plan's archive makes, or None where there is none, or it cannot be used."""
         if plan.archive is None:
             return None
         try:
-            data = self._manifest(build)
             self._fetch([plan.archive.content], plan.archive.path)
-            return self._unpack(build, data, plan.archive)
+            return self._unpack(build.manifest, self._downloads.path(plan.archive.content))
         except (ObjectError, VerificationError) as error:
             self._noted(error)
             empty(self._staging)
             return None
 
-    def _unpack(self, build: Build, data: bytes, archive: Archive) -> Path:
-        from ..packs.tar import Member, read_archive  # only now: few updates need it, and every start would pay
+    def _unpack(self, wanted: ManifestEntry, archive: Path) -> Path:
+        from ..packs.tar import Member, read_archive, read_list  # only now: few updates need it, every start would pay
 
-        manifest = read_manifest(data)
-        numbers = {content.sha256: number for number, content in enumerate(manifest.contents)}
-        members = [Member(file.path, file.size, file.executable) for file in manifest.files]
-        with (
-            Assembly(self._staging / build.manifest.sha256[:32], manifest) as assembly,
-            self._downloads.path(archive.content).open("rb") as packed,
-        ):
-            made: dict[int, str] = {}
-            for member, offset, part in read_archive(packed, members):
-                file = manifest.files[member]
-                number = numbers[file.sha256]
-                if made.setdefault(number, file.path) == file.path:  # it writes all files with these contents
-                    assembly.put(Piece(number, offset, len(part)), part)
-            assembly.finish()
-            assembly.seal(data)
+        with archive.open("rb") as packed:
+            skeleton = read_list(packed)
+            with self._assembly(wanted, skeleton) as (assembly, manifest):
+                numbers = {content.sha256: number for number, content in enumerate(manifest.contents)}
+                members = [Member(file.path, file.size, file.executable) for file in manifest.files]
+                packed.seek(0)
+                made: dict[int, str] = {}
+                for member, offset, part in read_archive(packed, members):
+                    file = manifest.files[member]
+                    number = numbers[file.sha256]
+                    if made.setdefault(number, file.path) == file.path:  # it writes all files with these contents
+                        assembly.put(Piece(number, offset, len(part)), part)
+                _finish(assembly, skeleton, wanted)
         return assembly.folder
 
     def _by_packs(self, build: Build) -> Path:
@@ -184,6 +180,18 @@ class Installer:
             self._sized(self._came, total)
 
         self._downloads.fetch(wanted, counted, path)
+
+
+def _finish(assembly: Assembly, skeleton: bytes, wanted: ManifestEntry) -> None:
+    """Complete the manifest with the digests of what was made; only if it is the signed one is the release whole."""
+    data = complete(skeleton, assembly.finish())
+    if content_of(data) != Content(wanted.sha256, wanted.size):
+        raise ObjectError(
+            "DELTA_MISMATCH",
+            f"What was downloaded makes another release than the one that was signed ({wanted.sha256[:12]}).",
+            hint="The packs are taken instead.",
+        )
+    assembly.seal(data)
 
 
 def _delta_object(step: Step) -> Content:

@@ -66,8 +66,8 @@ def make_plan(
         return Plan(Route.HELD)
     packs = plan_packs(build)
     # Whoever has a release needs not all packs, as a rule; how many is known only from the manifest.
-    if archive is not None and archive.content.size < build.packs.size and not any(held):
-        return Plan(Route.ARCHIVE, build.manifest.pack.size + archive.content.size, 2, archive=archive)
+    if archive is not None and archive.content.size < packs.size and not any(held):
+        return Plan(Route.ARCHIVE, archive.content.size, 1, archive=archive)
     chain = _cheapest_chain(document, platform, build, held, below=packs.size)
     return chain or packs
 

@@ -3,14 +3,29 @@
 Members stand in path order, with no owner, date zero, and modes 644 or 755 (pax format, IEEE Std 1003.1). Since the
 list of files decides every byte between their contents, a reader parses nothing: it compares, and takes the contents.
 The headers are those that Python's ``tarfile`` writes (a test compares), which no client loads.
+
+The list itself follows the tar in a skippable frame of Zstandard (RFC 8878, section 3.1.2), which every other reader
+passes over: so the archive alone is all that a device without anything needs.
+
+    offset   size   what
+    0        4      the magic number 5E 2A 4D 18
+    4        4      n, the length of what follows, little-endian
+    8        n-12   the list, as one Zstandard frame
+    n-4      4      length of the list decoded, little-endian
+    n        4      n once more
+    n+4      4      the bytes "SEAL", which end the file
 """
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from .bounds import FRAME_OUTPUT_LIMIT, bad_pack
+from . import zstandard
+from .bounds import FRAME_OUTPUT_LIMIT, OBJECT_LIMIT, SKELETON_LIMIT, bad_pack, too_large
+from .container import read_exactly
 from .zstandard import zstd
 
 ARCHIVE_WINDOW_LOG = 25
@@ -21,6 +36,11 @@ _RECORD = 20 * _BLOCK  # tar pads its files to whole records
 _NAME_LENGTH = 100  # of a name in the header itself
 _SIZE_LIMIT = 8 << 30  # eleven octal digits
 _MEMBER, _EXTENSION = b"0", b"x"
+
+_SKIPPABLE = struct.Struct("<4sI")
+_SKIPPABLE_MAGIC = b"\x5e\x2a\x4d\x18"
+_TRAILER = struct.Struct("<II4s")
+_TRAILER_MAGIC = b"SEAL"
 
 _WORKERS = 2  # libzstd writes other bytes with no workers than with some, and the same with any number of them
 
@@ -69,6 +89,29 @@ def compressed(file: BinaryIO, level: int) -> zstd.ZstdFile:
         parameter.checksum_flag: 1,
     }
     return zstd.ZstdFile(file, "wb", options=options)
+
+
+def list_frame(listed: bytes, level: int) -> bytes:
+    """Return the frame that carries ``listed`` behind an archive."""
+    body = zstandard.compress(listed, b"", level)
+    length = len(body) + _TRAILER.size
+    return _SKIPPABLE.pack(_SKIPPABLE_MAGIC, length) + body + _TRAILER.pack(len(listed), length, _TRAILER_MAGIC)
+
+
+def read_list(file: BinaryIO) -> bytes:
+    """Return what follows the archive in ``file``. Raises ``ObjectError``: BAD_PACK where nothing does, TOO_LARGE."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TRAILER.size))
+    decoded, length, magic = _TRAILER.unpack(read_exactly(file, _TRAILER.size))
+    start = size - length - _SKIPPABLE.size
+    if magic != _TRAILER_MAGIC or start < 0 or length < _TRAILER.size:
+        raise bad_pack("no list of its files follows the archive")
+    if decoded > SKELETON_LIMIT or length > OBJECT_LIMIT:
+        raise too_large("The list behind the archive", max(decoded, length), SKELETON_LIMIT)
+    file.seek(start)
+    if read_exactly(file, _SKIPPABLE.size) != _SKIPPABLE.pack(_SKIPPABLE_MAGIC, length):
+        raise bad_pack("the list behind the archive does not begin where it should")
+    return bytes(zstandard.decompress(read_exactly(file, length - _TRAILER.size), b"", decoded))
 
 
 def read_archive(file: BinaryIO, members: Iterable[Member]) -> Iterator[tuple[int, int, bytes]]:

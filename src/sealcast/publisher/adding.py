@@ -13,7 +13,7 @@ from tuf.api.metadata import TargetFile
 
 from ..config import AppConfig
 from ..errors import ConfigError, ObjectError, RepositoryError
-from ..model import Build, ChannelDocument, File, parse_constraint
+from ..model import Build, ChannelDocument, File, parse_constraint, skeleton
 from ..model.roles import archive_path
 from ..values import Progress, check_name
 from .archive_targets import make_archive
@@ -110,7 +110,7 @@ def prepare(
             build = _new_build(change, new, settings, channel, files, entries, progress)
             if known is not None and build.manifest.sha256 != known.manifest.sha256:
                 raise version_exists(new.names.version, new.names.platform)
-        archive = _archive(change, new.names, settings, channel, list(zip(files, entries, strict=True)))
+        archive = _archive(change, new.names, settings, channel, build, list(zip(files, entries, strict=True)))
     return Prepared(build, len(files), sum(file.size for file in files), archive)
 
 
@@ -168,6 +168,7 @@ def _archive(
     names: Names,
     settings: AppConfig,
     channel: ChannelDocument,
+    build: Build,
     members: Sequence[tuple[File, Entry]],
 ) -> TargetFile | None:
     if settings.archive == "none":
@@ -179,4 +180,6 @@ def _archive(
     if found is not None:
         return found
     path = archive_path(channel.app, channel.channel, names.version, names.platform, settings.archive)
-    return make_archive(change.workspace, path, members, settings.archive, settings.effort)
+    manifest = change.manifests.load(build)
+    listed = skeleton(manifest, range(len(manifest.contents)))
+    return make_archive(change.workspace, path, members, settings.archive, settings.effort, listed)

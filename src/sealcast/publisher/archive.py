@@ -24,8 +24,8 @@ Members = Iterable[tuple[File, Entry]]
 """Each file as the manifest lists it, and where its bytes come from."""
 
 
-def write_archive(place: Path, members: Members, kind: str, level: int) -> None:
-    """Write the archive of ``members`` to ``place``, which must not exist.
+def write_archive(place: Path, members: Members, kind: str, level: int, listed: bytes) -> None:
+    """Write the archive of ``members`` to ``place``, which must not exist; a tar carries ``listed`` behind it.
 
     Raises ``RepositoryError`` (SOURCE_CHANGED) when a file is not what the manifest says; UNREADABLE; ``OSError``.
     """
@@ -34,6 +34,7 @@ def write_archive(place: Path, members: Members, kind: str, level: int) -> None:
             _write_zip(file, members)
         else:
             _write_tar_zst(file, members, level)
+            file.write(tar.list_frame(listed, level))
         file.flush()
         sync_file(file.fileno())
 

@@ -45,14 +45,18 @@ def kept_archives(document: ChannelDocument, listed: Mapping[str, TargetFile]) -
     yield from (entry for path, entry in listed.items() if path in names)
 
 
-def make_archive(workspace: Workspace, path: str, members: Members, kind: str, effort: str) -> TargetFile:
+def make_archive(
+    workspace: Workspace, path: str, members: Members, kind: str, effort: str, listed: bytes
+) -> TargetFile:
     """Write an archive, put it under its digest as the target ``path``, and return its entry.
+
+    ``listed`` is the manifest without digests, for whoever has nothing but the archive.
 
     Raises as `write_archive` does, and ``OSError``.
     """
     with tempfile.TemporaryDirectory(dir=workspace.cache, prefix=TEMPORARY_PREFIX) as folder:
         made = Path(folder) / "archive"
-        write_archive(made, members, kind, EFFORTS[effort].level)
+        write_archive(made, members, kind, EFFORTS[effort].archive_level, listed)
         entry = target(path, hash_file(made))
         _place(made, workspace.folder / published_path(entry))
     return entry

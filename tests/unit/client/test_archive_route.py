@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from dataclasses import replace
@@ -14,7 +15,7 @@ from sealcast.client.plan import Archive
 from sealcast.errors import TransferError
 from sealcast.files import hash_file
 from sealcast.packs import bounds, grouping, tar
-from sealcast.packs.tar import Member, compressed
+from sealcast.packs.tar import Member, compressed, read_list
 from tests.unit.client.sites import Site, app_files
 from tests.unit.client.test_client import install_it, start, tree
 
@@ -50,13 +51,12 @@ def test_a_device_that_has_nothing_takes_the_archive(large: Site) -> None:
     assert update is not None
     plan = update.outlook.plan
     assert plan is not None
-    assert update.outlook.build is not None
-    assert (plan.route, plan.requests) == (Route.ARCHIVE, 2)
-    assert plan.size == archive_of(large).stat().st_size + update.outlook.build.manifest.pack.size
+    assert (plan.route, plan.requests) == (Route.ARCHIVE, 1)
+    assert plan.size == archive_of(large).stat().st_size
     assert update.outlook.as_dict()["route"] == "archive"
     before = len(source.asked)
     client.install(update)
-    assert len(source.asked) - before == 2
+    assert len(source.asked) - before == 1
     assert noted(large) == []
     assert tree(start(large)) == large_files("1.5.0")
 
@@ -101,11 +101,23 @@ def test_an_archive_that_is_gone_costs_a_request(large: Site) -> None:
     assert tree(start(large)) == large_files("1.5.0")
 
 
-@pytest.mark.parametrize("wrong", ["another file", "another name", "a window too large", "zip"])
+WRONG = {
+    "another file": "DELTA_MISMATCH",
+    "another name": "BAD_PACK",
+    "a window too large": "BAD_PACK",
+    "no tar": "BAD_PACK",
+    "no list": "BAD_PACK",
+    "another list": "DELTA_MISMATCH",
+    "a hostile list": "UNSAFE_NAME",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_an_archive_that_was_signed_and_is_not_the_release(
     large: Site, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A publisher's mistake, or a tool that put something else in its place: known by the first byte that differs."""
+    """A publisher's mistake, or a tool that put something else in its place: nothing of it is ever a release."""
+    skeleton = read_list(io.BytesIO(archive_of(large).read_bytes()))
     files = dict(sorted(large_files("1.5.0").items()))
     if wrong == "another file":
         files["run.sh"] = b"#!/bin/sh\nrm -rf\n"[: len(files["run.sh"])].ljust(len(files["run.sh"]))
@@ -120,8 +132,14 @@ def test_an_archive_that_was_signed_and_is_not_the_release(
             total += tar.header(Member(path, len(data), path.endswith(".sh"))) + data + tar.padding(len(data))
         packed.write(total + tar.end(len(total)))
     monkeypatch.undo()
-    if wrong == "zip":
+    if wrong == "no tar":
         made.write_bytes(b"PK\x03\x04" + made.read_bytes())
+    if wrong == "another list":
+        skeleton = skeleton.replace(b'"1.5.0"', b'"6.6.6"')
+    if wrong == "a hostile list":
+        skeleton = skeleton.replace(b'"run.sh"', b'"../run"')
+    if wrong != "no list":
+        made.write_bytes(made.read_bytes() + tar.list_frame(skeleton, 3))
     client = large.client()
     update = client.check()
     assert update is not None
@@ -131,7 +149,8 @@ def test_an_archive_that_was_signed_and_is_not_the_release(
     swap(archive_of(large), made.read_bytes())
     other = replace(plan, archive=Archive(hash_file(made), plan.archive.path))
     client.install(Update(replace(update.outlook, plan=other), update.checked))
-    assert noted(large) == ["BAD_PACK"]
+    assert noted(large) == [WRONG[wrong]]
+    assert not (large.folder / "device" / "run").exists()
     assert tree(start(large)) == large_files("1.5.0")
 
 

@@ -99,9 +99,9 @@ def archive(size: int) -> Archive:
 def test_a_smaller_archive_is_for_a_device_that_has_nothing() -> None:
     new = build(2, [(1, 50)])
     channel = document(build(1, []), new)
-    plan = make_plan(channel, "any", new, held(), archive(999))
-    assert (plan.route, plan.size, plan.requests, plan.archive) == (Route.ARCHIVE, 1009, 2, archive(999))
-    assert make_plan(channel, "any", new, held(), archive(1000)).route is Route.PACKS
+    plan = make_plan(channel, "any", new, held(), archive(1009))
+    assert (plan.route, plan.size, plan.requests, plan.archive) == (Route.ARCHIVE, 1009, 1, archive(1009))
+    assert make_plan(channel, "any", new, held(), archive(1010)).route is Route.PACKS
     assert make_plan(channel, "any", new, held(1), archive(1)).route is Route.DELTA
     assert make_plan(channel, "any", new, held(5), archive(1)).route is Route.PACKS
     assert make_plan(channel, "any", new, held(2), archive(1)).route is Route.HELD

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sealcast.errors import ObjectError
 from sealcast.packs import tar
-from sealcast.packs.bounds import FRAME_OUTPUT_LIMIT
-from sealcast.packs.tar import ARCHIVE_WINDOW_LOG, Member, compressed, read_archive
+from sealcast.packs.bounds import FRAME_OUTPUT_LIMIT, SKELETON_LIMIT
+from sealcast.packs.tar import ARCHIVE_WINDOW_LOG, Member, compressed, read_archive, read_list
 from sealcast.packs.zstandard import zstd
 from sealcast.values import content_of
 from tests.unit.packs.samples import MIB, noise
@@ -73,6 +73,60 @@ def test_the_same_bytes_under_every_python() -> None:
     assert content_of(plain()).sha256 == "15325e7699cce7b3ec4cd83a7b5ebe2e9627003a93651f102a8ead505f73adcb"
 
 
+GOOD = plain()
+LIST = b"the list of files " * 20
+
+
+def listed(data: bytes = LIST) -> io.BytesIO:
+    return io.BytesIO(packed(GOOD).getvalue() + tar.list_frame(data, 19))
+
+
+@pytest.mark.parametrize("data", [LIST, b"", noise(3000)])
+def test_the_list_behind_an_archive_comes_back_and_disturbs_no_reader(data: bytes) -> None:
+    file = listed(data)
+    assert read_list(file) == data
+    file.seek(0)
+    assert [number for number, _, _ in read_archive(file, MEMBERS)] == [0, 2, 3, 4]
+    assert zstd.decompress(file.getvalue()) == GOOD
+    with (
+        zstd.ZstdFile(io.BytesIO(file.getvalue())) as everybodys,
+        tarfile.open(fileobj=everybodys, mode="r|") as archive,
+    ):
+        assert archive.getnames() == list(FILES)
+
+
+def wrong_lists() -> Iterator[bytes]:
+    good = listed().getvalue()
+    start = len(packed(GOOD).getvalue())
+    yield b""
+    yield good[:11]
+    yield good[:start]
+    yield good[:-1]
+    yield good + b"x"
+    yield good[-11:]
+    yield good[start:][8:]
+    for place in (start, start + 3, start + 4, start + 8, *range(len(good) - 12, len(good))):
+        yield good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
+    yield good[:-12] + (2**32 - 1).to_bytes(4, "little") + good[-8:]
+    yield good[:-8] + (2**32 - 1).to_bytes(4, "little") + good[-4:]
+    yield good[:-8] + (3).to_bytes(4, "little") + good[-4:]
+
+
+@pytest.mark.parametrize("data", list(wrong_lists()))
+def test_a_list_that_is_damaged_or_missing_is_refused(data: bytes) -> None:
+    with pytest.raises(ObjectError) as caught:
+        read_list(io.BytesIO(data))
+    assert caught.value.code in {"BAD_PACK", "TOO_LARGE"}
+
+
+def test_a_list_that_grows_too_large_is_refused_before_it_is_unpacked() -> None:
+    good = tar.list_frame(bytes(1000), 3)
+    large = good[:-12] + (SKELETON_LIMIT + 1).to_bytes(4, "little") + good[-8:]
+    with pytest.raises(ObjectError) as caught:
+        read_list(io.BytesIO(large))
+    assert caught.value.code == "TOO_LARGE"
+
+
 def test_what_is_written_is_read() -> None:
     assert read(plain()) == {path: data for path, data in FILES.items() if data}
     assert read(plain([], {}), []) == {}
@@ -89,7 +143,6 @@ def test_large_members_come_in_steps() -> None:
     assert b"".join(part for _, _, part in steps) == data
 
 
-GOOD = plain()
 LAST = MEMBERS[-1]
 
 

@@ -35,7 +35,7 @@ def members(files: dict[str, bytes] = FILES, changed: str = "") -> Iterator[tupl
 
 
 def test_a_tar_zst_holds_everything(tmp_path: Path) -> None:
-    write_archive(tmp_path / "made", members(), "tar.zst", 3)
+    write_archive(tmp_path / "made", members(), "tar.zst", 3, b"listed")
     with tarfile.open(fileobj=io.BytesIO(zstd.decompress((tmp_path / "made").read_bytes()))) as tar:
         found = tar.getmembers()
         assert [member.name for member in found] == list(FILES)
@@ -49,7 +49,7 @@ def test_a_tar_zst_holds_everything(tmp_path: Path) -> None:
 
 
 def test_a_zip_holds_everything(tmp_path: Path) -> None:
-    write_archive(tmp_path / "made", members(), "zip", 3)
+    write_archive(tmp_path / "made", members(), "zip", 3, b"")
     with zipfile.ZipFile(tmp_path / "made") as archive:
         assert archive.testzip() is None
         assert archive.namelist() == list(FILES)
@@ -62,7 +62,7 @@ def test_a_zip_holds_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_bytes_each_time(tmp_path: Path, kind: str) -> None:
     for name in ("one", "two"):
-        write_archive(tmp_path / name, members(), kind, 3)
+        write_archive(tmp_path / name, members(), kind, 3, b"listed")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -71,7 +71,7 @@ def test_the_same_bytes_each_time(tmp_path: Path, kind: str) -> None:
 def test_bytes_that_are_not_those_of_the_manifest_stop_it(tmp_path: Path, kind: str, changed: str) -> None:
     # The archive is signed: what was swapped between hashing and packing must not get in.
     with pytest.raises(RepositoryError) as caught:
-        write_archive(tmp_path / "made", members(changed=changed), kind, 3)
+        write_archive(tmp_path / "made", members(changed=changed), kind, 3, b"listed")
     assert (caught.value.code, caught.value.data["path"]) == ("SOURCE_CHANGED", changed)
 
 
@@ -85,12 +85,12 @@ def test_a_zip_member_of_over_4_gib_is_announced(tmp_path: Path, monkeypatch: py
         return opened(self, name, mode, **rest)  # type: ignore[call-overload]
 
     monkeypatch.setattr(zipfile.ZipFile, "open", spying)
-    write_archive(tmp_path / "made", members({"a": b"12345"}), "zip", 3)
+    write_archive(tmp_path / "made", members({"a": b"12345"}), "zip", 3, b"")
     assert told == [5]
 
 
 def test_it_never_writes_over_a_file(tmp_path: Path) -> None:
     (tmp_path / "made").write_bytes(b"mine")
     with pytest.raises(FileExistsError):
-        write_archive(tmp_path / "made", members(), "zip", 3)
+        write_archive(tmp_path / "made", members(), "zip", 3, b"")
     assert (tmp_path / "made").read_bytes() == b"mine"

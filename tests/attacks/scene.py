@@ -320,7 +320,11 @@ def _lasting(record: Record) -> tuple[object, ...]:
 def prepare(folder: Path) -> None:
     """Make the workspace, the site after each of two releases, and a device that runs each."""
     clock = HandClock(START - timedelta(hours=5))
-    repository = Repository.create_solo(folder / "ws", app="demo", encrypted=False, clock=clock)
+    Repository.create_solo(folder / "ws", app="demo", encrypted=False, clock=clock)
+    settings = folder / "ws" / "sealcast.toml"
+    # A zip is no route: first installs take the packs. `test_archive_route` has the attacks on archives.
+    settings.write_text(settings.read_text("utf-8").replace('archive = "tar.zst"', 'archive = "zip"'), "utf-8")
+    repository = Repository.open(folder / "ws", clock=clock)
     device = None
     for number in (1, 2):
         clock.forward(hours=1)

@@ -23,6 +23,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clock = HandClock()
     repository = Repository.create_solo(folder / "ws", app="demo", encrypted=False, clock=clock)
     site = Site(folder, clock, repository)
+    site.set_archive("none")
     site.release("1.0.0", app_files("1.0.0"))
     return folder
 

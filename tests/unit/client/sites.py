@@ -89,6 +89,14 @@ class Site:
         self.repository.add_release(dist, version=version, **more)  # type: ignore[arg-type]
         self.publish()
 
+    def set_archive(self, kind: str) -> None:
+        """Say whether releases get archives; a first install would take one that is smaller than the packs."""
+        place = self.folder / "ws" / "sealcast.toml"
+        text = place.read_text("utf-8")
+        before = next(line for line in text.splitlines() if line.startswith("archive = "))
+        place.write_text(text.replace(before, f'archive = "{kind}"'), "utf-8")
+        self.repository = Repository.open(self.folder / "ws", clock=self.clock)
+
     def publish(self) -> None:
         self.repository.plan_publish(self.folder / "site").run()
 

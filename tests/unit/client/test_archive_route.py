@@ -30,6 +30,7 @@ def large_files(version: str) -> dict[str, bytes]:
 @pytest.fixture
 def large(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr(grouping, "GROUP_LIMIT", 4000)
+    site.set_archive("tar.zst")
     site.release("1.5.0", large_files("1.5.0"))
     return site
 
@@ -64,6 +65,7 @@ def test_a_device_that_has_nothing_takes_the_archive(large: Site) -> None:
 def test_a_device_that_has_something_does_not(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     install_it(site)
     monkeypatch.setattr(grouping, "GROUP_LIMIT", 4000)
+    site.set_archive("tar.zst")
     site.release("1.5.0", large_files("1.5.0"))
     update = site.client().check()
     assert update is not None

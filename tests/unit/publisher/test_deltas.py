@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sealcast.packs import MEMORY, make_delta
+from sealcast.model import Manifest
+from sealcast.packs import MEMORY, ObjectStore, make_delta
 from sealcast.publisher import Repository
 from sealcast.publisher.deltas import DeltaMaker, Known, delta_encoder, known_deltas, with_deltas
 from sealcast.publisher.made import DeltaMemory
 from sealcast.publisher.manifests import Manifests
 from sealcast.publisher.proofs import Proofs
+from sealcast.publisher.stored import StoredContents
 from tests.unit.publisher.workshop import V1, V2, V3, Files
 
 Tree = Callable[[str, Files], Path]
@@ -212,3 +215,33 @@ def test_a_damaged_memory_of_deltas_is_as_good_as_none(reopen: Reopen, tree: Tre
         reopen().add_release(tree("two", V2), version="1.1.0", channel="stable", dry_run=True)
         (reopen().workspace.kept / "deltas.json").write_bytes(b"{")
         assert len(makes) == number
+
+
+def test_what_decides_a_deltas_bytes_is_part_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    normal = delta_encoder("normal", MEMORY)
+    assert delta_encoder("fast", MEMORY) != normal
+    assert delta_encoder("normal", MEMORY // 2) != normal
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert delta_encoder("normal", MEMORY)["hdiffpatch"] == ""
+
+
+def test_one_release_is_decoded_once_for_all_its_deltas(
+    reopen: Reopen, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[Manifest] = []
+    real = StoredContents.__init__
+
+    def noting(self: StoredContents, manifest: Manifest, store: ObjectStore) -> None:
+        decoded.append(manifest)
+        real(self, manifest, store)
+
+    for number in range(3):
+        reopen().add_release(tree(f"n{number}", {**V1, "n": str(number)}), version=f"1.{number}.0", channel="stable")
+    monkeypatch.setattr(StoredContents, "__init__", noting)
+    added = reopen().add_release(tree("n3", V2), version="1.3.0", channel="stable")
+    assert len(added.release.platforms["any"].deltas) == 3
+    assert sorted(manifest.version for manifest in decoded) == ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]

@@ -46,3 +46,10 @@ def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"in the way")
     kept.keep(tmp_path / "a" / "c.json", Sample(number=3))
     assert kept.recall(tmp_path / "a" / "c.json", Sample) is None
+
+
+def test_what_could_not_take_its_place_is_not_left_over(tmp_path: Path) -> None:
+    (tmp_path / "c.json").mkdir()
+    kept.keep(tmp_path / "c.json", Sample(number=3))
+    assert [path.name for path in tmp_path.iterdir()] == ["c.json"]
+    assert kept.recall(tmp_path / "c.json", Sample) is None

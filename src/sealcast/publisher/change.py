@@ -15,14 +15,14 @@ from ..config import AppConfig
 from ..documents import encode
 from ..model import ChannelDocument, Release, read_channel
 from ..model.roles import archive_path, role_name, role_prefix
-from ..packs import EFFORTS, MEMORY, encoder
+from ..packs import MEMORY
 from ..values import format_time
 from .archive import KINDS
 from .archive_targets import carry_archive, kept_archives
 from .catalogue import Catalogue
 from .current import Documents, channel_documents
 from .deltas import DeltaMaker, delta_encoder, known_deltas, with_deltas
-from .made import DeltaMemory, PackMemory
+from .made import DeltaMemory, PackMemory, pack_encoder
 from .manifests import Manifests
 from .proofs import Proofs
 from .refresh import ONLINE
@@ -78,7 +78,7 @@ class Change:
     def packs(self, effort: str) -> PackMemory:
         """Return the packs that were made before, with this effort or for a release that had them."""
         place = self.workspace.kept / "packs.json"
-        return PackMemory(place, self.workspace.objects, self.proofs, encoder(EFFORTS[effort].level))
+        return PackMemory(place, self.workspace.objects, self.proofs, pack_encoder(effort))
 
     def carried_archive(self, document: ChannelDocument, version: str, platform: str, kind: str) -> TargetFile | None:
         """Return the archive that a channel of the app lists of this release, as a target of the document's channel.

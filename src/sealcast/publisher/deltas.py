@@ -14,8 +14,8 @@ import msgspec
 
 from ..documents import encode
 from ..model import Build, ChannelDocument, Delta, Manifest, Pack, skeleton
-from ..packs import EFFORTS, MEMORY, DeltaReader, ObjectStore, Side, encoder, made, make_delta
-from .made import DeltaMemory
+from ..packs import EFFORTS, MEMORY, DeltaReader, ObjectStore, Side, made, make_delta
+from .made import DeltaMemory, pack_encoder
 from .manifests import Manifests
 from .stored import StoredContents
 
@@ -92,7 +92,7 @@ def delta_encoder(effort: str, memory: int) -> dict[str, str]:
         search = metadata.version("hdiffpatch")
     except metadata.PackageNotFoundError:
         search = ""
-    return {**encoder(EFFORTS[effort].level), "effort": effort, "memory": str(memory), "hdiffpatch": search}
+    return {**pack_encoder(effort), "effort": effort, "memory": str(memory), "hdiffpatch": search}
 
 
 def without_deltas(build: Build) -> Build:

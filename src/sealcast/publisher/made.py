@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from .. import __version__
 from ..documents import Document, Leaf
 from ..model import Delta, Manifest
-from ..packs import BuiltPack, Identity, ObjectStore, known_packs
+from ..packs import EFFORTS, BuiltPack, Identity, ObjectStore, encoder, known_packs
 from ..values import Content, content_of
 from .kept import keep, recall
 from .proofs import Proofs
@@ -150,6 +151,11 @@ class PackMemory(Mapping[Identity, Content]):
         packs = [MadePack(key, *content) for key, content in self._packs.items()]
         releases = tuple(self._releases)
         keep(self._path, MadePacks(packs=tuple(packs[-PACKS:]), releases=releases[-RELEASES:]))
+
+
+def pack_encoder(effort: str) -> dict[str, str]:
+    """Return what decides a pack's bytes besides what it holds."""
+    return {**encoder(EFFORTS[effort].level), "sealcast": __version__}
 
 
 def _key(parts: object, encoder: Mapping[str, str]) -> str:

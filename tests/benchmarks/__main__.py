@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -25,8 +26,13 @@ DOCS = TOP / "docs" / "benchmarks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for. The exit status is 0 also where a target is not held: machines differ."""
+    """Run what is asked for. The exit status is 0 also where a target is not held: machines differ. It is 1 where
+    nothing can be measured.
+    """
     asked = _parser().parse_args(arguments)
+    if not hasattr(os, "fork"):
+        sys.stderr.write("The benchmarks need a system with fork, such as Linux or macOS.\n")
+        return 1
     peers = [peer for peer in PEERS if not asked.peer or peer.name in asked.peer]
     results = read_results(asked.out / "results.json")
     for corpus in _corpora(asked):

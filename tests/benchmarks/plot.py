@@ -9,16 +9,8 @@ from html import escape
 _LEFT, _RIGHT, _TOP = 150, 90, 46
 _BAR, _GAP, _WIDTH = 13, 16, 760
 _COLOURS = (
-    "#1f6f54",
-    "#3f9a7a",
-    "#7cc4a8",
-    "#c0803a",
-    "#d9a86c",
-    "#8a6bb1",
-    "#5b8fc9",
-    "#b0607a",
-    "#7f7f7f",
-    "#a8a43c",
+    *("#1f6f54", "#3f9a7a", "#7cc4a8"),  # ours
+    *("#c0803a", "#d9a86c", "#8a6bb1", "#5b8fc9", "#b0607a", "#7f7f7f", "#a8a43c", "#4d9db0", "#b58ac2", "#97785a"),
 )
 _INK = "#7a7a7a"
 

@@ -41,12 +41,16 @@ class DeltaMade:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a device did: the cost, the bytes and requests that the server counted, and the route it took."""
+    """What a device did: the cost, the bytes and requests that the server counted, and the route it took.
+
+    ``install`` are the seconds and CPU seconds of installing alone: the check before it is metadata only.
+    """
 
     usage: Usage
     wire: int
     requests: int
     route: str
+    install: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -183,7 +187,8 @@ def visit(server: Served, device: Path, pair: Pair | None = None, *, old: bool =
     if pair is not None and ran.facts["version"] is not None:
         slot = max((device / "slots").iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
         prove_tree(slot / "files", pair.before if old else pair.after)
-    return Visit(ran.usage, sum(request.size for request in seen), len(seen), ran.facts.get("route") or "none")
+    install = {name: round(value, 3) for name, value in ran.facts.get("install", {}).items()}
+    return Visit(ran.usage, sum(request.size for request in seen), len(seen), ran.facts.get("route") or "none", install)
 
 
 def _quickest(visits: list[Visit]) -> Visit:

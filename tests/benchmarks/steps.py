@@ -75,7 +75,7 @@ def build(workspace: str, site: str) -> Facts:
 
 
 def update(device: str) -> Facts:
-    """Check and install what is new."""
+    """Check and install what is new; what installing alone takes stands beside the whole."""
     from sealcast.client import Client
 
     facts: Facts = {"version": None}
@@ -83,9 +83,12 @@ def update(device: str) -> Facts:
         client = Client.open(device)
         found = client.check()
         if found is not None:
-            client.install(found)
+            alone: Facts = {}
+            with timed(alone):
+                client.install(found)
     if found is not None:
         plan = found.outlook.plan
+        facts["install"] = alone
         facts |= {"version": found.version, "route": str(plan.route) if plan else None, "planned": found.size}
     return facts
 

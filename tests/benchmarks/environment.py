@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import cache
@@ -61,7 +62,20 @@ def machine() -> dict[str, str | int]:
         "cores": os.cpu_count() or 1,
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "python": platform.python_version(),
+        "scratch": _file_system(Path(tempfile.gettempdir())),
     }
+
+
+def _file_system(folder: Path) -> str:
+    """Return the kind of file system that a folder is on, where the system tells: bringing files to a disk takes time,
+    and to memory none.
+    """
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text("utf-8").splitlines()]
+    except OSError:
+        return "unknown"
+    fitting = [(len(place), kind) for place, kind in mounts if folder.resolve().is_relative_to(place)]
+    return max(fitting, default=(0, "unknown"))[1]
 
 
 def _processor() -> str:

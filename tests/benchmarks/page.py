@@ -119,7 +119,7 @@ def _where(entry: Results) -> str:
     machine = entry["machine"]
     return (
         f"Measured {entry['date']} on {machine['processor']}, {machine['cores']} cores, {machine['memory']}, "
-        f"{machine['system']}, Python {machine['python']}{_busy(entry)}."
+        f"{machine['system']}, Python {machine['python']}, files on {machine['scratch']}{_busy(entry)}."
     )
 
 

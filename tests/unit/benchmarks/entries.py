@@ -35,7 +35,14 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {
         "about": "one 1.0.0 → 1.0.1",
         "date": "2030-01-02",
-        "machine": {"system": "S", "processor": "P", "cores": 2, "memory": "4 GiB", "python": "3.12.1"},
+        "machine": {
+            "system": "S",
+            "processor": "P",
+            "cores": 2,
+            "memory": "4 GiB",
+            "python": "3.12.1",
+            "scratch": "ext4",
+        },
         "files": 3,
         "size": 3_000_000,
         "changed_files": 1,

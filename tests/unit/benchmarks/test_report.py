@@ -148,10 +148,7 @@ def test_the_page_says_first_where_we_lose(tmp_path: Path) -> None:
     assert "13 of 15 targets are held." in losses
     assert "| one | requests of the update | 9 | 7 | 1.29 |  | 1.00 |" in losses
     assert "| history | a question: time | 2 s | 1 s | 2.00 | 3.50 | 1.20 |" in losses
-    assert (
-        "Measured 2030-01-02 on P, 2 cores, 4 GiB, S, Python 3.12.1, files on ext4; others had 20% of the machine's time meanwhile."
-        in text
-    )
+    assert "Measured 2030-01-02 on P, 2 cores, 4 GiB, S, Python 3.12.1, files on ext4; others had 20% of" in text
     assert "Without figures: zsync: not here" in text
     write_pages(tmp_path, results)
     assert {path.name for path in tmp_path.iterdir()} == {

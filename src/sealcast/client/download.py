@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,21 +40,22 @@ class Downloads:
         """Return where an object lies once it is fetched."""
         return self._folder / wanted.sha256
 
-    def fetch(self, objects: Iterable[Content], counted: Counted, path: str = "") -> None:
+    def arriving(self, objects: Iterable[Content], counted: Counted, path: str = "") -> Iterator[Content]:
         """Fetch all objects that are not here yet, several at once; with ``path``, the one file that is there.
 
-        Raises ``TransferError`` (as the source does), or ``ObjectError``: HASH_MISMATCH, INCOMPLETE_REPO. What came
-        until then is kept for the next run.
+        Each is yielded once it is here, in the order given, while the next ones are on their way. What came is kept for
+        the next run when one fails, or nobody asks any more.
+
+        Raises ``TransferError`` (as the source does), or ``ObjectError``: HASH_MISMATCH, INCOMPLETE_REPO.
         """
         self._stop.clear()
+        wanted = tuple(dict.fromkeys(objects))
         with ThreadPoolExecutor(THREADS) as pool:
-            running = [
-                pool.submit(self._fetch, wanted, path or object_path(wanted.sha256), counted)
-                for wanted in dict.fromkeys(objects)
-            ]
+            running = [pool.submit(self._fetch, one, path or object_path(one.sha256), counted) for one in wanted]
             try:
-                for done in running:
+                for one, done in zip(wanted, running, strict=True):
                     done.result()
+                    yield one
             except BaseException:
                 self._stop.set()  # the others end with their next piece
                 for waiting in running:

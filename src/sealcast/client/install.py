@@ -134,14 +134,13 @@ class Installer:
         manifest = read_manifest(data)
         with Assembly(self._staging / build.manifest.sha256[:32], manifest) as assembly:
             self._take(assembly, "")
-            packs = _packs_for(manifest, assembly.lacking)
-            self._fetch(pack.content for pack in packs)
+            packs = {pack.content: pack for pack in _packs_for(manifest, assembly.lacking)}
             sizes = [content.size for content in manifest.contents]
-            for pack in packs:
-                with self._downloads.path(pack.content).open("rb") as file:
-                    pieces = pieces_from_runs(pack.holds, sizes)
+            for came in self._arriving(packs):  # one is unpacked while the next ones are on their way
+                pieces = pieces_from_runs(packs[came].holds, sizes)
+                with self._downloads.path(came).open("rb") as file:
                     # Chosen once: a content that grows over several pieces is lacking until its last.
-                    for piece, part in PackReader(file, pack.size).frames(pieces, wanted=set(assembly.lacking)):
+                    for piece, part in PackReader(file, came.size).frames(pieces, wanted=set(assembly.lacking)):
                         assembly.put(piece, part)
             assembly.finish()
             assembly.seal(data)
@@ -172,6 +171,10 @@ class Installer:
 
     def _fetch(self, objects: Iterable[Content], path: str = "") -> None:
         """Fetch objects, or the one file that the site has at ``path``."""
+        for _ in self._arriving(objects, path):
+            pass
+
+    def _arriving(self, objects: Iterable[Content], path: str = "") -> Iterator[Content]:
         wanted = tuple(objects)
         total = self._came + sum(content.size for content in wanted)
 
@@ -179,7 +182,7 @@ class Installer:
             self._came += count
             self._sized(self._came, total)
 
-        self._downloads.fetch(wanted, counted, path)
+        return self._downloads.arriving(wanted, counted, path)
 
 
 def _finish(assembly: Assembly, skeleton: bytes, wanted: ManifestEntry) -> None:

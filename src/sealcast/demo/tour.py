@@ -116,11 +116,11 @@ class _Tour:
             raise _failed(f"release {version} did not report ready")
 
     def _tampered(self, url: str) -> str:
-        """Flip one bit of each object and let a new device install from that host."""
-        self._story.step("Attack: the host flips one bit in each object. A new device refuses them")
+        """Flip one bit of each object and archive, and let a new device install from that host."""
+        self._story.step("Attack: the host flips one bit in each object and archive. A new device refuses them")
         with ExitStack() as stack:
-            for path in (self._folder / "site/objects").rglob("*"):
-                if path.is_file():
+            for path in (self._folder / "site").rglob("*"):
+                if path.is_file() and (path.parent.parent.name == "objects" or path.suffix == ".zst"):
                     good = path.read_bytes()
                     middle = len(good) // 2
                     bad = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]

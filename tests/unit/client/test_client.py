@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from sealcast.errors import (
 from sealcast.files import exclusive
 from sealcast.model import Action, Build, Policy
 from sealcast.model.policy import ChannelPolicy
+from sealcast.values import Content
 from sealcast.verify import View
 from tests.unit.client.sites import CountingSource, HandClock, Site, app_files
 
@@ -303,14 +305,14 @@ def test_a_base_that_is_damaged_meanwhile_costs_only_the_packs(
     site.release("2.0.0", app_files("2.0.0"))
     update = client.check()
     assert update is not None
-    real = install.Downloads.fetch
+    real = install.Downloads.arriving
 
-    def fetch(*arguments: object) -> None:
-        real(*arguments)  # type: ignore[arg-type]
+    def arriving(*arguments: object) -> Iterator[Content]:
+        yield from real(*arguments)  # type: ignore[arg-type]
         if code not in [event.why for event in heard]:
             harm_base(site, harm)
 
-    monkeypatch.setattr(install.Downloads, "fetch", fetch)
+    monkeypatch.setattr(install.Downloads, "arriving", arriving)
     client.install(update)
     assert ("download_failed", code) in [(event.event, event.why) for event in heard]
     monkeypatch.undo()

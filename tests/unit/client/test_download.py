@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 def fetch(host: object, folder: Path) -> tuple[Downloads, list[int]]:
     counts: list[int] = []
     downloads = Downloads(host, folder)  # type: ignore[arg-type]
-    downloads.fetch([WANTED], counts.append)
+    list(downloads.arriving([WANTED], counts.append))
     return downloads, counts
 
 
@@ -129,7 +129,7 @@ def test_a_signed_size_that_is_not_the_objects_is_refused(folder: Path) -> None:
 
     lie = Content(WANTED.sha256, WANTED.size + 1)
     with pytest.raises(ObjectError) as caught:
-        Downloads(Any(), folder).fetch([lie], lambda _: None)
+        list(Downloads(Any(), folder).arriving([lie], lambda _: None))
     assert caught.value.code == "HASH_MISMATCH"
 
 
@@ -186,11 +186,48 @@ def test_several_come_at_once_and_one_failure_stops_them(folder: Path) -> None:
                 yield b""
 
     with pytest.raises(TransferError) as caught:
-        Downloads(Slow(), folder).fetch([content_of(data) for data in datas], lambda _: None)  # type: ignore[arg-type]
+        list(Downloads(Slow(), folder).arriving([content_of(data) for data in datas], lambda _: None))  # type: ignore[arg-type]
     assert caught.value.code == "NETWORK"
 
 
 def test_one_object_is_asked_for_once(folder: Path) -> None:
     host = Host(DATA)
-    Downloads(host, folder).fetch([WANTED, WANTED], lambda _: None)
+    assert list(Downloads(host, folder).arriving([WANTED, WANTED], lambda _: None)) == [WANTED]
     assert len(host.starts) == 1
+
+
+def test_one_is_there_while_the_next_is_on_its_way(folder: Path) -> None:
+    datas = [bytes([number]) * 1000 for number in range(3)]
+    first_is_used = threading.Event()
+
+    class Waiting:
+        location = "host"
+
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            (data,) = (data for data in datas if path == object_path(content_of(data).sha256))
+            if data is not datas[0]:
+                assert first_is_used.wait(120)
+            yield data
+
+    arriving = Downloads(Waiting(), folder).arriving(map(content_of, datas), lambda _: None)  # type: ignore[arg-type]
+    assert next(arriving) == content_of(datas[0])
+    first_is_used.set()
+    assert list(arriving) == [content_of(data) for data in datas[1:]]
+
+
+def test_whoever_stops_asking_stops_the_others(folder: Path) -> None:
+    class Endless:
+        location = "host"
+
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            if path == object_path(WANTED.sha256):
+                yield DATA
+                return
+            while True:
+                yield b"x"
+
+    other = Content("1" * 64, 2**40)
+    arriving = Downloads(Endless(), folder).arriving([WANTED, other], lambda _: None)  # type: ignore[arg-type]
+    assert next(arriving) == WANTED
+    arriving.close()  # it would never return
+    assert (folder / f"{other.sha256}.part").exists(), "and what came is kept"

@@ -216,6 +216,8 @@ def test_one_is_there_while_the_next_is_on_its_way(folder: Path) -> None:
 
 
 def test_whoever_stops_asking_stops_the_others(folder: Path) -> None:
+    begun = threading.Event()
+
     class Endless:
         location = "host"
 
@@ -224,10 +226,12 @@ def test_whoever_stops_asking_stops_the_others(folder: Path) -> None:
                 yield DATA
                 return
             while True:
+                begun.set()
                 yield b"x"
 
     other = Content("1" * 64, 2**40)
     arriving = Downloads(Endless(), folder).arriving([WANTED, other], lambda _: None)  # type: ignore[arg-type]
     assert next(arriving) == WANTED
+    assert begun.wait(120)
     arriving.close()  # it would never return
     assert (folder / f"{other.sha256}.part").exists(), "and what came is kept"

@@ -8,21 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
 from ..errors import ObjectError
-from ..files import Tree, hash_file, sync_directory, sync_file, write_durably
+from ..files import Tree, hash_file, sync_directory, write_durably
 from ..model import Manifest
 from ..packs import FRAME_OUTPUT_LIMIT, Piece
 from ..values import Content, content_of
+from .flush import Flusher
 from .slots import FILES, MANIFEST, write_stamp
-
-_OPEN = 32
-"""Written files held open until they are brought to the disk together: a default limit is 256 (macOS)."""
-_THREADS = 8
-"""Files brought to the disk at once; a file system makes one journal entry of several."""
 
 
 class Assembly:
@@ -41,7 +36,7 @@ class Assembly:
         self._lacking = dict(enumerate(manifest.contents))
         self._made: dict[int, str] = {}
         self._growing: dict[int, _Growing] = {}
-        self._written: list[int] = []
+        self._flusher = Flusher()
         folder.mkdir(mode=0o755)
         (folder / FILES).mkdir(mode=0o755)
         self._tree = Tree(folder / FILES)
@@ -50,9 +45,10 @@ class Assembly:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in (*self._written, *(growing.handle for growing in self._growing.values())):
-            os.close(handle)
-        self._written, self._growing = [], {}
+        self._flusher.close()
+        for growing in self._growing.values():
+            os.close(growing.handle)
+        self._growing = {}
         self._tree.close()
 
     @property
@@ -67,7 +63,7 @@ class Assembly:
             data = _read(source, content.size + 1)
             if data is None or content_of(data) != content:
                 return False
-            self.put(Piece(number, 0, content.size), data)
+            self._write(number, content, data, content.sha256)
             return True
         try:
             if hash_file(source) != content:
@@ -87,11 +83,7 @@ class Assembly:
         if content is None:
             raise _wrong(piece.content, "comes twice")
         if piece.length == content.size:
-            self._prove(piece.content, content_of(data).sha256)
-            for path in self._paths(content):
-                handle = self._create(path)
-                _write(handle, data)
-                self._close_later(handle)
+            self._write(piece.content, content, data, content_of(data).sha256)
         else:
             self._grow(piece, content, data)
 
@@ -106,8 +98,8 @@ class Assembly:
             if not file.size:
                 if file.sha256 != content_of(b"").sha256:
                     raise ObjectError("BAD_PACK", f"{file.path!r} is empty and has a digest that nothing empty has.")
-                self._close_later(self._create(file.path))
-        self._sync()
+                self._flusher.take(self._create(file.path))
+        self._flusher.finish()
         self._tree.sync()
         return {number: self._made[number] for number in self._blank}
 
@@ -116,6 +108,16 @@ class Assembly:
         write_durably(self.folder / MANIFEST, manifest)
         write_stamp(self.folder, [file.path for file in self._manifest.files])
         sync_directory(self.folder.parent)
+
+    def _write(self, number: int, content: Content, data: bytes, digest: str) -> None:
+        """Write a whole content, whose digest was computed, to every path that has it."""
+        self._prove(number, digest)
+        for path in self._paths(content):
+            handle = self._create(path)
+            try:
+                _write(handle, data)
+            finally:
+                self._flusher.take(handle)
 
     def _grow(self, piece: Piece, content: Content, data: bytes) -> None:
         growing = self._growing.get(piece.content)
@@ -128,13 +130,16 @@ class Assembly:
             return
         self._prove(piece.content, _digest(growing.handle))
         del self._growing[piece.content]
-        self._written.append(growing.handle)
-        for path in self._paths(content)[1:]:
-            handle = self._create(path)
-            for chunk in _chunks(growing.handle):
-                _write(handle, chunk)
-            self._written.append(handle)
-        self._sync()
+        try:
+            for path in self._paths(content)[1:]:
+                handle = self._create(path)
+                try:
+                    for chunk in _chunks(growing.handle):
+                        _write(handle, chunk)
+                finally:
+                    self._flusher.take(handle)
+        finally:
+            self._flusher.take(growing.handle)
 
     def _prove(self, number: int, digest: str) -> None:
         content = self._lacking[number]
@@ -148,19 +153,6 @@ class Assembly:
 
     def _create(self, path: str) -> int:
         return self._tree.create(path, executable=self._executable[path])
-
-    def _close_later(self, handle: int) -> None:
-        self._written.append(handle)
-        if len(self._written) >= _OPEN:
-            self._sync()
-
-    def _sync(self) -> None:
-        """Bring what was written to the disk, by the handles that wrote it: only they surely hear of a failure."""
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(sync_file, self._written))
-        for handle in self._written:
-            os.close(handle)
-        self._written = []
 
 
 class _Growing:

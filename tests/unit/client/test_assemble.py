@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealcast.client import assemble as module
+from sealcast.client import flush
 from sealcast.client.assemble import Assembly
 from sealcast.client.slots import stamp_holds
 from sealcast.errors import InstallError, ObjectError, SealcastError
+from sealcast.files import Tree
 from sealcast.model import File, Manifest, read_manifest
 from sealcast.packs import Piece
 from sealcast.values import content_of
@@ -69,7 +71,7 @@ def test_many_files_do_not_exhaust_the_handles(tmp_path: Path) -> None:
     with Assembly(tmp_path / "x", manifest) as assembly:
         for number, content in enumerate(manifest.contents):
             assembly.put(Piece(number, 0, content.size), files[manifest.paths[content.sha256][0]])
-            assert len(assembly._written) < 32
+            assert len(assembly._flusher._under_way) < flush.OPEN
         assembly.finish()
     assert read_tree(tmp_path / "x" / "files") == files
 
@@ -251,7 +253,7 @@ def test_a_disk_that_fails_to_sync_fails_the_assembly(tmp_path: Path, monkeypatc
     def fail(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(module, "sync_file", fail)
+    monkeypatch.setattr(flush, "sync_file", fail)
     manifest = manifest_of(FILES)
     with Assembly(tmp_path / "x", manifest) as assembly:
         put_all(assembly, manifest, FILES)
@@ -259,12 +261,34 @@ def test_a_disk_that_fails_to_sync_fails_the_assembly(tmp_path: Path, monkeypatc
             assembly.finish()
 
 
-def test_leaving_early_closes_every_handle(tmp_path: Path) -> None:
+def test_a_failure_is_heard_of_before_many_more_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(flush, "sync_file", fail)
+    files = {f"{number:04}": b"%d" % number for number in range(300)}
+    manifest = manifest_of(files)
+    with Assembly(tmp_path / "x", manifest) as assembly:
+        with pytest.raises(OSError, match="No space"):
+            put_all(assembly, manifest, files)
+        assert len(assembly.lacking) > 300 - 2 * flush.OPEN
+
+
+def test_leaving_early_closes_every_handle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = manifest_of({"big": b"abcdefghij", "small": b"x"})
+    handles: list[int] = []
+    honest = Tree.create
+
+    def noted(tree: Tree, path: str, *, executable: bool = False) -> int:
+        handles.append(honest(tree, path, executable=executable))
+        return handles[-1]
+
+    monkeypatch.setattr(Tree, "create", noted)
     with Assembly(tmp_path / "x", manifest) as assembly:
         assembly.put(Piece(0, 0, 5), b"abcde")
         assembly.put(Piece(1, 0, 1), b"x")
-        handles = [*assembly._written, *(growing.handle for growing in assembly._growing.values())]
         assert len(handles) == 2
     for handle in handles:
         with pytest.raises(OSError):  # noqa: PT011 - closed

@@ -467,7 +467,7 @@ def test_a_disk_that_fails_half_way(site: Site, monkeypatch: pytest.MonkeyPatch,
         raise OSError(number, "words")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sealcast.client.assemble.sync_file", fail)
+        patch.setattr("sealcast.client.flush.sync_file", fail)
         with pytest.raises(InstallError) as caught:
             client.install(update)
     assert caught.value.code == code

@@ -100,18 +100,18 @@ def _fill(numbers: Sequence[int], literals: bytes, inputs: Buffer, length: int) 
 
 def _spread(skips: Sequence[int], lengths: Sequence[int], values: bytes, length: int) -> bytearray:
     """Return the changes to each byte of the output; nothing where there are none."""
-    if len(skips) != len(lengths):
-        raise bad_pack("a frame's runs of changes are not as many as they should be")
+    # Checked once for all: the numbers are none of them negative, and there may be a million runs.
+    if len(skips) != len(lengths) or sum(lengths) != len(values):
+        raise bad_pack("a frame's runs of changes and their values are not as many as they should be")
+    if sum(skips) + len(values) > length:
+        raise bad_pack("a frame changes bytes outside its output")
     changes = bytearray(length if values else 0)
     position = taken = 0
     for skip, size in zip(skips, lengths, strict=True):
         position += skip
-        if size > min(length - position, len(values) - taken):
-            raise bad_pack("a frame changes bytes outside its output, or more than it has values for")
-        changes[position : position + size] = values[taken : taken + size]
-        position, taken = position + size, taken + size
-    if taken != len(values):
-        raise bad_pack("a frame has more values than changes")
+        end, last = position + size, taken + size
+        changes[position:end] = values[taken:last]
+        position, taken = end, last
     return changes
 
 
@@ -135,15 +135,20 @@ def _add(left: Buffer, right: Buffer, *, negative: bool = False) -> bytearray:
     """
     total = bytearray(len(left))
     for start in range(0, len(left), _STEP):
-        end = min(start + _STEP, len(left))
-        high = int.from_bytes(b"\x80" * (end - start), "little")
-        low = high ^ ((1 << 8 * (end - start)) - 1)
-        one, two = int.from_bytes(left[start:end], "little"), int.from_bytes(right[start:end], "little")
+        one, two = left[start : start + _STEP], right[start : start + _STEP]
+        if negative and one == two:
+            continue
+        if not negative and not two.strip(b"\0"):
+            total[start : start + _STEP] = one
+            continue
+        high = int.from_bytes(b"\x80" * len(one), "little")
+        low = high ^ ((1 << 8 * len(one)) - 1)
+        first, second = int.from_bytes(one, "little"), int.from_bytes(two, "little")
         if negative:
-            digits = ((one | high) - (two & low)) ^ ((one ^ ~two) & high)
+            digits = ((first | high) - (second & low)) ^ ((first ^ ~second) & high)
         else:
-            digits = ((one & low) + (two & low)) ^ ((one ^ two) & high)
-        total[start:end] = digits.to_bytes(end - start, "little")
+            digits = ((first & low) + (second & low)) ^ ((first ^ second) & high)
+        total[start : start + _STEP] = digits.to_bytes(len(one), "little")
     return total
 
 

@@ -10,6 +10,7 @@ with the smallest dictionary of a power of two that holds the whole stream, 4 Ki
 from __future__ import annotations
 
 import lzma
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -23,7 +24,7 @@ _WORTH = 32
 _SMALLEST_DICTIONARY = 4096
 _VARINT_LIMIT = 5
 """Bytes of a varint: 35 bits, and more than any number in a frame has."""
-_SHIFT_LIMIT = 7 * (_VARINT_LIMIT - 1)
+_LONGER = re.compile(rb"[\x80-\xff]+[\x00-\x7f]")
 
 
 def join_streams(streams: Iterable[bytes], *, best: bool) -> bytes:
@@ -72,17 +73,15 @@ def read_varints(data: bytes) -> Sequence[int]:
     """Return the numbers that ``data`` holds as varints. Raises ``ObjectError`` (BAD_PACK)."""
     if data.isascii():  # one byte each, which is the rule
         return data
-    numbers, number, shift = array("Q"), 0, 0
-    for byte in data:  # a call for each would take most of the time that decoding takes
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            numbers.append(number)
-            number = shift = 0
-        elif shift < _SHIFT_LIMIT:
-            shift += 7
-        else:
+    numbers, end = array("Q"), 0
+    for longer in _LONGER.finditer(data):  # the rest, in between, are one byte each
+        numbers.extend(data[end : longer.start()])
+        number, end = _read_varint(data, longer.start())
+        if end != longer.end():
             raise _bad_number()
-    if shift:
+        numbers.append(number)
+    numbers.extend(rest := data[end:])
+    if not rest.isascii():
         raise _bad_number()
     return numbers
 

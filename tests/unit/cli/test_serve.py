@@ -21,7 +21,14 @@ def site(run: Run, place: Path) -> Path:
 
 def start(*words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "sealcast", "serve", "site", "--port", "0", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # tests that a script runs beside itself ignore it, and so would a child
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def stop(process: subprocess.Popen[str]) -> tuple[int, str]:

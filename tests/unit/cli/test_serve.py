@@ -22,9 +22,8 @@ def site(run: Run, place: Path) -> Path:
 def start(*words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "sealcast", "serve", "site", "--port", "0", *words]
     before = signal.getsignal(signal.SIGINT)
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # tests that a script runs beside itself ignore it, and so would a child
+    # What a script runs beside itself ignores interrupts: these tests then, and their children too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     finally:

@@ -21,7 +21,7 @@ settings.register_profile(
     derandomize=True,  # the same examples everywhere: a red run can be repeated
     print_blob=True,
     deadline=None,
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("long", settings.get_profile("ci"), derandomize=False, max_examples=2000)

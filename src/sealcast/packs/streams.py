@@ -77,8 +77,6 @@ def read_varints(data: bytes) -> Sequence[int]:
     for longer in _LONGER.finditer(data):  # the rest, in between, are one byte each
         numbers.extend(data[end : longer.start()])
         number, end = _read_varint(data, longer.start())
-        if end != longer.end():
-            raise _bad_number()
         numbers.append(number)
     numbers.extend(rest := data[end:])
     if not rest.isascii():

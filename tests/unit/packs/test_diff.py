@@ -90,6 +90,14 @@ def test_frames_of_several_steps() -> None:
     assert inputs == b"", "let go of, so that the output may take their place"
 
 
+def test_stretches_without_changes_stay_as_they_are() -> None:
+    old = noise(MIB)
+    new = old[: MIB // 2] + b"?" + old[MIB // 2 + 1 :]
+    body = codecs.encode("diff", new, inputs=old, level=12)
+    assert len(body) < 100
+    assert codecs.decode("diff", body, inputs=old, length=MIB) == new
+
+
 def test_without_inputs_it_is_all_literals() -> None:
     body = codecs.encode("diff", OLD, level=12)
     assert codecs.decode("diff", body, length=len(OLD)) == OLD

@@ -81,9 +81,8 @@ class Installer:
         with self._downloads.path(wanted).open("rb") as file:
             reader = DeltaReader(file, wanted.size, [content.size for content in base.manifest.contents])
             skeleton = reader.skeleton(base.manifest_bytes)
-            listed = skeleton_contents(skeleton)
-            pieces = reader.pieces([size for _, size in listed])
-            with self._assembly(step.to, skeleton) as (assembly, _):
+            with self._assembly(step.to, skeleton) as (assembly, manifest):
+                pieces = reader.pieces([content.size for content in manifest.contents])
                 for piece, data in reader.frames(pieces, base.read):
                     assembly.put(piece, data)
                 self._take(assembly, base.digest)

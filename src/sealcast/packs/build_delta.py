@@ -13,7 +13,7 @@ from ..values import Content
 from . import codecs
 from .bounds import FRAME_INPUT_LIMIT, FRAME_OUTPUT_LIMIT, OBJECT_LIMIT
 from .delta import ReadRange, write_delta
-from .effort import EFFORTS, Effort
+from .effort import Effort
 from .likeness import SAME_FOLDER, SAME_NAME, Likeness
 from .pack import EncodedFrame, output_length
 from .pieces import Piece, runs_from_pieces, segments
@@ -32,7 +32,7 @@ several times what these cost, for the same bytes on the packages that were meas
 MEMORY = 1024 * MIB
 """What making a delta may take by default."""
 
-_SMALL_LIST = 4 * MIB
+_SHORT_LIST = 4 * MIB
 
 _COST_PER_BYTE = 8
 _COST_FIXED = 128 * MIB
@@ -91,18 +91,12 @@ def make_delta(
             return None
         frames.append(EncodedFrame(codec, body, len(task.outputs), runs_from_pieces(task.inputs, base_sizes)))
     try:
-        return write_delta(
-            skeleton, base_manifest, runs_from_pieces(makes, new_sizes), frames, level=_list_level(effort, skeleton)
-        )
+        level = effort.list_level if len(skeleton) <= _SHORT_LIST else effort.level
+        return write_delta(skeleton, base_manifest, runs_from_pieces(makes, new_sizes), frames, level=level)
     except ObjectError as error:
         if error.code == "TOO_LARGE":
             return None
         raise
-
-
-def _list_level(effort: Effort, skeleton: bytes) -> int:
-    """Return the level for the list of files: small as it is, it is a good part of a small delta."""
-    return effort.level if effort is EFFORTS["fast"] or len(skeleton) > _SMALL_LIST else max(effort.level, 19)
 
 
 def _encode(

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,8 @@ from sealcast.errors import InstallError, SealcastError
 from sealcast.fetch import HttpOptions, Limits
 from sealcast.publisher import Repository
 from tests.attacks.forger import Forger, Json
+from tests.clocks import START, HandClock
 from tests.servers import Server
-
-START = datetime.now(UTC).replace(microsecond=0)
-"""python-tuf reads the real clock, so the newest signatures are made about now."""
 
 FLOORED = ("timestamp", "issued", "snapshot", "revision", "lowest")
 
@@ -73,19 +71,6 @@ def picture(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, object]
         else:
             seen[name] = (mode, path.read_bytes() if path.is_file() else None)
     return seen
-
-
-@dataclass
-class HandClock:
-    """The device's clock, moved by hand."""
-
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
 
 PATIENT = Limits(backoff_seconds=0.01)

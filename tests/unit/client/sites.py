@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sealcast.client import Client
@@ -13,9 +12,7 @@ from sealcast.client.record import Installed
 from sealcast.client.transitions import Conditions
 from sealcast.fetch import FolderSource
 from sealcast.publisher import Repository
-
-START = datetime.now(UTC).replace(microsecond=0)
-"""python-tuf reads the real clock, so what is signed here is signed about now."""
+from tests.clocks import HandClock
 
 
 def release(number: int, **more: object) -> Installed:
@@ -28,19 +25,6 @@ def given(nonce: str = "n1", **more: object) -> Conditions:
     """The conditions of a start at which every slot is intact, unless it is told otherwise."""
     fields = {"now": "2026-03-01T12:00:00Z", "boot_limit": 3, "intact": lambda _: True}
     return Conditions(nonce=nonce, **{**fields, **more})  # type: ignore[arg-type]
-
-
-@dataclass
-class HandClock:
-    """A clock that stands still until it is moved."""
-
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
 
 class CountingSource(FolderSource):

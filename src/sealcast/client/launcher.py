@@ -91,7 +91,8 @@ class Launcher:
         """Start ``command`` in the release that is due, look after it, and return its exit status.
 
         A release on trial that ends with an error, or does not report ready in time, is started again up to the limit;
-        then the last good one is. Raises ``InstallError``: NOTHING_INSTALLED, SAFE_MODE, CANNOT_START, BUSY.
+        then the last good one is. One that is reported as failed while it runs is ended, and the last good one started
+        at once. Raises ``InstallError``: NOTHING_INSTALLED, SAFE_MODE, CANNOT_START, BUSY.
         """
         while True:
             launch = self.start()
@@ -230,8 +231,9 @@ class Launcher:
             if _proved(record, launch):
                 status = child.wait()
                 break
-            if time.monotonic() > ends and not child.stopped:
-                self._events.emit(Kind.ENDED, version=launch.version, why="not-ready")
+            why = "failed" if _given_up(record, launch) else "not-ready" if time.monotonic() > ends else ""
+            if why and not child.stopped:
+                self._events.emit(Kind.ENDED, version=launch.version, why=why)
                 return None
         record = self._records.read()
         still = record.trial and record.nonce == launch.nonce
@@ -278,6 +280,12 @@ class Launcher:
 def _proved(record: Record, launch: Launch) -> bool:
     active = record.active.manifest if record.active else ""
     return not record.trial and active == launch.manifest
+
+
+def _given_up(record: Record, launch: Launch) -> bool:
+    """Tell whether somebody ended this trial (row 14): the release is quarantined, and another one active."""
+    active = record.active.manifest if record.active else ""
+    return active != launch.manifest and launch.manifest in record.quarantine
 
 
 def _admits(release: Installed, native: str) -> bool:

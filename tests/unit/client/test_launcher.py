@@ -172,6 +172,50 @@ def test_a_hang_before_ready_is_ended_and_counted(site: Site) -> None:
     assert ("ended", "not-ready") in device.kinds()
 
 
+FAIL = f"{sys.executable} -m sealcast client fail --reason 'no database'"
+
+
+def test_row_14_a_failure_that_a_running_app_reports_ends_it_at_once(site: Site) -> None:
+    device = Device(site, ready_seconds=0)
+    one = device.put(1, "exit 4")
+    device.good(one)
+    two = device.put(2, f"{FAIL}; exec sleep 60")
+    device.stage(two)
+    assert device.run() == 4, "the last good release was started, and its status is handed on"
+    assert device.runs == [2, 1], "neither a further try nor a wait"
+    assert device.records.read().quarantine[two.manifest].reason == "no database"
+    assert ("ended", "failed") in device.kinds()
+
+
+def test_row_14_a_failure_with_nothing_to_go_back_to_ends_in_safe_mode(site: Site) -> None:
+    device = Device(site, ready_seconds=0)
+    device.stage(device.put(2, f"{FAIL}; exec sleep 60"))
+    with pytest.raises(InstallError) as caught:
+        device.run()
+    assert (caught.value.code, device.runs) == ("SAFE_MODE", [2])
+
+
+def test_a_release_whose_trial_another_start_replaced_runs_on(site: Site) -> None:
+    """It did not fail: a newer one is on trial, started by somebody else."""
+    device = Device(site, ready_seconds=0)
+    go_on = site.folder / "go-on"
+    device.stage(device.put(2, f"while ! [ -e '{go_on}' ]; do sleep 0.1; done; exit 0"))
+    ended: list[int] = []
+    attending = Thread(target=lambda: ended.append(device.run()))
+    attending.start()
+    while not device.runs:
+        time.sleep(0.01)
+    three = device.put(3, "")
+    device.stage(three)
+    device.launcher().start()
+    assert device.records.read().active == three
+    attending.join(0.5)  # it looks after its release several times
+    assert attending.is_alive()
+    go_on.touch()
+    attending.join()
+    assert ("ended", "failed") not in device.kinds()
+
+
 def test_without_a_limit_of_time_a_slow_start_is_waited_for(site: Site) -> None:
     device = Device(site, ready_seconds=0)
     device.stage(device.put(2, f"sleep 1; {READY}"))
@@ -246,7 +290,7 @@ def test_the_app_reports_its_own_failure(device: Device) -> None:
 def test_a_failure_reported_by_an_app_that_runs_on_ends_it_in_time(site: Site) -> None:
     device = Device(site, ready_seconds=5)
     device.good(device.put(1, "exit 0"))
-    device.stage(device.put(2, "exec sleep 600"))
+    device.stage(device.put(2, "exec sleep 60"))
 
     def report() -> None:
         while not device.runs:

@@ -42,7 +42,7 @@ CLIENT = LazyGroup(
     "client",
     {
         "Commands": {
-            "init": Entry(f"{_HERE}.client:init", "Make a client's directory, bound to a root and a channel."),
+            "init": Entry(f"{_HERE}.client_init:init", "Make a client's directory, bound to a root and a channel."),
             "check": Entry(f"{_HERE}.client:check", "Say what an update would do, and why."),
             "update": Entry(f"{_HERE}.client:update", "Download, verify and stage what is due."),
             "run": Entry(f"{_HERE}.client:run", "Start the installed release."),

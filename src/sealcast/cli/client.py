@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import ConfigError
 from .command import command, dry_run_option
-from .output import Piece, bad, caution, dim, good, name, strong
+from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
 
 if TYPE_CHECKING:
@@ -29,68 +29,6 @@ _directory = click.option(
 _native = click.option(
     "--native", metavar="VERSION", help="The version of the native app around the releases, if it changed."
 )
-
-
-@command(
-    example="""
-    sealcast client init --url https://updates.example.org --root 1.root.json --app demo --channel stable
-    """,
-    exits=(9, 10),
-)
-@click.option("--url", required=True, metavar="URL", help="Where the site is: an https URL, or a folder.")
-@click.option(
-    "--root",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The trusted root, from the publisher and not from the host.",
-)
-@click.option("--app", required=True, metavar="NAME", help="The app to install.")
-@click.option("--channel", required=True, metavar="NAME", help="The channel to follow.")
-@click.option("--platform", metavar="NAME", help="The builds to take (default: this platform's, else `any`).")
-@click.option("--device", metavar="ID", help="The device's id in rollouts (default: a random one).")
-@click.option("--native", metavar="VERSION", default="", help="The version of the native app around the releases.")
-@click.option(
-    "--embedded",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="The folder of the release that the app itself ships: a copy of a slot.",
-)
-@click.option(
-    "--boot-limit",
-    type=click.IntRange(1, 100),
-    default=3,
-    show_default=True,
-    help="How often a new release is started before it is given up.",
-)
-@click.option(
-    "--ready-seconds",
-    type=click.IntRange(0, 86_400),
-    default=60,
-    show_default=True,
-    help="How soon a new release must report ready; 0: at any time.",
-)
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="The client's directory, made for this user alone (default: in the user's data folder).",
-)
-def init(session: Session, root: Path, app: str, channel: str, directory: Path | None, **settings: Any) -> object:
-    """Make a client's directory, bound to a root and a channel.
-
-    Everything that is downloaded later must lead back to this root. Nothing is fetched yet.
-    """
-    from ..client import init_directory
-
-    place = directory or _clients() / f"{app}-{channel}"
-    made = init_directory(place, root=root.read_bytes(), app=app, channel=channel, **settings)
-    out = session.output
-    out.line(good("Made"), " a client of ", strong(f"{app}/{channel}"), " in ", name(place), ".")
-    out.fields([("url", made.url), ("platform", made.platform), ("device", made.device)])
-    out.line("Next: ", name(f"sealcast client update --dir {place}"))
-    return {"directory": place, "url": made.url, "platform": made.platform, "device": made.device}
 
 
 @command(
@@ -253,7 +191,7 @@ def _chosen(session: Session, directory: Path | None) -> Path:
         return directory
     if given := session.environment.get(DIRECTORY_VARIABLE):
         return Path(given)
-    folder = _clients()
+    folder = clients_folder()
     found = sorted(path.parent for path in folder.glob("*/client.json"))
     if len(found) != 1:
         raise ConfigError(
@@ -264,7 +202,7 @@ def _chosen(session: Session, directory: Path | None) -> Path:
     return found[0]
 
 
-def _clients() -> Path:
+def clients_folder() -> Path:
     """Return the folder of this user's clients."""
     import platformdirs  # only where no directory is named
 

@@ -1,0 +1,75 @@
+"""``sealcast client init``: what one client follows, and how it reaches the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .client import clients_folder
+from .command import command
+from .output import good, name, strong
+from .session import Session
+
+
+@command(
+    example="""
+    sealcast client init --url https://updates.example.org --root 1.root.json --app demo --channel stable
+    """,
+    exits=(9, 10),
+)
+@click.option("--url", required=True, metavar="URL", help="Where the site is: an https URL, or a folder.")
+@click.option(
+    "--root",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The trusted root, from the publisher and not from the host.",
+)
+@click.option("--app", required=True, metavar="NAME", help="The app to install.")
+@click.option("--channel", required=True, metavar="NAME", help="The channel to follow.")
+@click.option("--platform", metavar="NAME", help="The builds to take (default: this platform's, else `any`).")
+@click.option("--device", metavar="ID", help="The device's id in rollouts (default: a random one).")
+@click.option("--native", metavar="VERSION", default="", help="The version of the native app around the releases.")
+@click.option(
+    "--embedded",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder of the release that the app itself ships: a copy of a slot.",
+)
+@click.option(
+    "--boot-limit",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="How often a new release is started before it is given up.",
+)
+@click.option(
+    "--ready-seconds",
+    type=click.IntRange(0, 86_400),
+    default=60,
+    show_default=True,
+    help="How soon a new release must report ready; 0: at any time.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The client's directory, made for this user alone (default: in the user's data folder).",
+)
+def init(session: Session, root: Path, app: str, channel: str, directory: Path | None, **settings: Any) -> object:
+    """Make a client's directory, bound to a root and a channel.
+
+    Everything that is downloaded later must lead back to this root. Nothing is fetched yet.
+    """
+    from ..client import init_directory
+
+    place = directory or clients_folder() / f"{app}-{channel}"
+    made = init_directory(place, root=root.read_bytes(), app=app, channel=channel, **settings)
+    out = session.output
+    out.line(good("Made"), " a client of ", strong(f"{app}/{channel}"), " in ", name(place), ".")
+    out.fields([("url", made.url), ("platform", made.platform), ("device", made.device)])
+    out.line("Next: ", name(f"sealcast client update --dir {place}"))
+    return {"directory": place, "url": made.url, "platform": made.platform, "device": made.device}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ConfigError
+from .client_options import chosen, directory_option, native_option
 from .command import command, dry_run_option
 from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
@@ -16,19 +16,7 @@ from .session import Session
 if TYPE_CHECKING:
     from ..client import Event, Outlook
 
-DIRECTORY_VARIABLE = "SEALCAST_DIR"
 NONCE_VARIABLE = "SEALCAST_NONCE"
-
-_directory = click.option(
-    "--dir",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="The client's directory (default: SEALCAST_DIR, else the only client of this user).",
-)
-_native = click.option(
-    "--native", metavar="VERSION", help="The version of the native app around the releases, if it changed."
-)
 
 
 @command(
@@ -38,8 +26,8 @@ _native = click.option(
     """,
     exits=(6, 7, 9, 10),
 )
-@_directory
-@_native
+@directory_option
+@native_option
 def check(session: Session, directory: Path | None, native: str | None) -> object:
     """Say what an update would do, and why.
 
@@ -47,15 +35,15 @@ def check(session: Session, directory: Path | None, native: str | None) -> objec
     """
     from ..client import Client
 
-    client = Client.open(_chosen(session, directory), native=native, clock=session.clock)
+    client = Client.open(chosen(session, directory), native=native, clock=session.clock)
     found = client.outlook()
     _tell(session, found)
     return found.as_dict()
 
 
 @command(example="sealcast client update --dir /opt/demo", exits=(6, 7, 8, 9, 10))
-@_directory
-@_native
+@directory_option
+@native_option
 @dry_run_option
 def update(session: Session, directory: Path | None, native: str | None, dry_run: bool) -> object:
     """Download, verify and stage what is due.
@@ -65,7 +53,7 @@ def update(session: Session, directory: Path | None, native: str | None, dry_run
     from ..client import Client, Update
 
     client = Client.open(
-        _chosen(session, directory), native=native, clock=session.clock, listener=_progress(session, "downloading")
+        chosen(session, directory), native=native, clock=session.clock, listener=_progress(session, "downloading")
     )
     found = client.outlook()
     _tell(session, found)
@@ -85,8 +73,8 @@ def update(session: Session, directory: Path | None, native: str | None, dry_run
     machines=False,
     context_settings={"ignore_unknown_options": True},
 )
-@_directory
-@_native
+@directory_option
+@native_option
 @click.argument("words", metavar="CMD…", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(session: Session, directory: Path | None, native: str | None, words: tuple[str, ...]) -> object:
     """Start the installed release.
@@ -97,12 +85,12 @@ def run(session: Session, directory: Path | None, native: str | None, words: tup
     """
     from ..client import Launcher
 
-    launcher = Launcher(_chosen(session, directory), clock=session.clock, native=native)
+    launcher = Launcher(chosen(session, directory), clock=session.clock, native=native)
     raise click.exceptions.Exit(launcher.run(words, session.environment))
 
 
 @command(example="sealcast client ready", exits=(10,))
-@_directory
+@directory_option
 def ready(session: Session, directory: Path | None) -> object:
     """Report that the release works.
 
@@ -111,14 +99,14 @@ def ready(session: Session, directory: Path | None) -> object:
     """
     from ..client import Launcher
 
-    launcher = Launcher(_chosen(session, directory), clock=session.clock)
+    launcher = Launcher(chosen(session, directory), clock=session.clock)
     ended = launcher.ready(session.environment.get(NONCE_VARIABLE, ""))
     session.output.line(good("Ready") if ended else "No release is on trial: nothing to report", ".")
     return {"ended_trial": ended}
 
 
 @command(example='sealcast client fail --reason "database would not open"', exits=(10,))
-@_directory
+@directory_option
 @click.option("--reason", required=True, metavar="TEXT", help="Why, in a few words.")
 def fail(session: Session, directory: Path | None, reason: str) -> object:
     """Report that the release does not work.
@@ -128,14 +116,14 @@ def fail(session: Session, directory: Path | None, reason: str) -> object:
     """
     from ..client import Launcher
 
-    launcher = Launcher(_chosen(session, directory), clock=session.clock)
+    launcher = Launcher(chosen(session, directory), clock=session.clock)
     launcher.fail(reason, session.environment.get(NONCE_VARIABLE) or None)
     session.output.line(caution("Given up"), ": the next start is of the release that worked before.")
     return {"reason": reason}
 
 
 @command(example="sealcast client rollback --dir /opt/demo", exits=(10,))
-@_directory
+@directory_option
 def rollback(session: Session, directory: Path | None) -> object:
     """Go back to the release that worked before.
 
@@ -144,7 +132,7 @@ def rollback(session: Session, directory: Path | None) -> object:
     """
     from ..client import Launcher, read_status
 
-    place = _chosen(session, directory)
+    place = chosen(session, directory)
     Launcher(place, clock=session.clock).rollback()
     now = read_status(place, session.clock()).as_dict()
     session.output.line("The next start is of ", strong(now["active"] or "the embedded release"), ".")
@@ -152,12 +140,12 @@ def rollback(session: Session, directory: Path | None) -> object:
 
 
 @command(example="sealcast client status --dir /opt/demo", exits=(10,))
-@_directory
+@directory_option
 def status(session: Session, directory: Path | None) -> object:
     """Show what is installed, staged and quarantined."""
     from ..client import read_status
 
-    found = read_status(_chosen(session, directory), session.clock()).as_dict()
+    found = read_status(chosen(session, directory), session.clock()).as_dict()
     shown = {key: found[key] for key in ("active", "pending", "last_good", "previous_good")}
     out = session.output
     out.line(strong(f"{found['app']}/{found['channel']}"), " on ", found["platform"], ": ", _phase(found["phase"]))
@@ -171,42 +159,18 @@ def status(session: Session, directory: Path | None) -> object:
 
 
 @command(example="sealcast client events --dir /opt/demo", exits=(10,))
-@_directory
+@directory_option
 def events(session: Session, directory: Path | None) -> object:
     """Show what happened on this device."""
     from ..client import Events, read_settings
 
-    place = _chosen(session, directory)
+    place = chosen(session, directory)
     read_settings(place)  # so that a wrong directory is an error, not an empty list
     found = list(Events(place, session.clock).read())
     session.output.table(
         ("when", "event", "version", "why"), [(one.at, one.event, one.version, one.why) for one in found]
     )
     return {"events": found}
-
-
-def _chosen(session: Session, directory: Path | None) -> Path:
-    """Return the client's directory. Raises ``ConfigError`` (WHICH_CLIENT)."""
-    if directory is not None:
-        return directory
-    if given := session.environment.get(DIRECTORY_VARIABLE):
-        return Path(given)
-    folder = clients_folder()
-    found = sorted(path.parent for path in folder.glob("*/client.json"))
-    if len(found) != 1:
-        raise ConfigError(
-            "WHICH_CLIENT",
-            f"Which client is meant? {folder} holds {len(found)}.",
-            hint=f"Name its directory with --dir, or in the variable {DIRECTORY_VARIABLE}.",
-        )
-    return found[0]
-
-
-def clients_folder() -> Path:
-    """Return the folder of this user's clients."""
-    import platformdirs  # only where no directory is named
-
-    return platformdirs.user_data_path("sealcast", False) / "clients"
 
 
 def _progress(session: Session, what: str) -> Callable[[Event], None]:

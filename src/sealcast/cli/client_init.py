@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .client import clients_folder
+from .client_options import clients_folder
 from .command import command
 from .output import good, name, strong
 from .session import Session

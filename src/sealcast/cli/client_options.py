@@ -1,0 +1,47 @@
+"""What the commands of a client have in common: which client is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import ConfigError
+from .session import Session
+
+DIRECTORY_VARIABLE = "SEALCAST_DIR"
+
+directory_option = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The client's directory (default: SEALCAST_DIR, else the only client of this user).",
+)
+native_option = click.option(
+    "--native", metavar="VERSION", help="The version of the native app around the releases, if it changed."
+)
+
+
+def chosen(session: Session, directory: Path | None) -> Path:
+    """Return the client's directory. Raises ``ConfigError`` (WHICH_CLIENT)."""
+    if directory is not None:
+        return directory
+    if given := session.environment.get(DIRECTORY_VARIABLE):
+        return Path(given)
+    folder = clients_folder()
+    found = sorted(path.parent for path in folder.glob("*/client.json"))
+    if len(found) != 1:
+        raise ConfigError(
+            "WHICH_CLIENT",
+            f"Which client is meant? {folder} holds {len(found)}.",
+            hint=f"Name its directory with --dir, or in the variable {DIRECTORY_VARIABLE}.",
+        )
+    return found[0]
+
+
+def clients_folder() -> Path:
+    """Return the folder of this user's clients."""
+    import platformdirs  # only where no directory is named
+
+    return platformdirs.user_data_path("sealcast", False) / "clients"

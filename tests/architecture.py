@@ -20,7 +20,7 @@ ROOT = "sealcast"
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "errors",
+        "errors faces",
         "values",
         "files documents",
         "config model packs sealing signing",

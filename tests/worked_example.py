@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from sealcast.documents import encode
 from sealcast.model import File, Manifest, Pack, skeleton
-from sealcast.packs import BuiltPack, DeltaReader, Effort, Side, build_packs, encoder, made, make_delta
+from sealcast.packs import BuiltPack, DeltaReader, Effort, Side, encoder, made, make_delta
+from sealcast.packs.build_packs import build_packs
 from sealcast.packs.container import MAGIC, read_header
 from sealcast.packs.delta import DeltaHeader
 from sealcast.packs.pack import PackHeader

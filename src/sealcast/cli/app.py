@@ -6,12 +6,12 @@ the help prints without loading the command. A test loads them all and compares 
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from .. import __version__
 from . import edge
@@ -129,7 +129,7 @@ def _show_version(context: click.Context, _parameter: click.Parameter, value: bo
 def _enter(context: click.Context, directory: Path, no_color: bool) -> None:
     session: Session = context.obj
     session.output.plain |= no_color
-    context.obj = dataclasses.replace(session, directory=directory)
+    context.obj = replace(session, directory=directory)
 
 
 ROOT = _Root(

@@ -5,8 +5,9 @@ Faces load when they are first used, so that a start, which needs neither networ
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ..faces import load_from
 
 if TYPE_CHECKING:
     from .client import Client, Update
@@ -17,31 +18,27 @@ if TYPE_CHECKING:
     from .settings import Settings, init_directory, read_settings, this_platform
     from .status import Status, read_status
 
-_FACES = {
-    "Client": "client",
-    "Event": "events",
-    "Events": "events",
-    "Kind": "events",
-    "Launch": "launcher",
-    "Launcher": "launcher",
-    "Outlook": "look",
-    "Plan": "plan",
-    "Route": "plan",
-    "Settings": "settings",
-    "Status": "status",
-    "Update": "client",
-    "init_directory": "settings",
-    "read_settings": "settings",
-    "read_status": "status",
-    "this_platform": "settings",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name in _FACES:
-        return getattr(import_module(f"{__name__}.{_FACES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+__getattr__ = load_from(
+    __name__,
+    {
+        "Client": "client",
+        "Event": "events",
+        "Events": "events",
+        "Kind": "events",
+        "Launch": "launcher",
+        "Launcher": "launcher",
+        "Outlook": "look",
+        "Plan": "plan",
+        "Route": "plan",
+        "Settings": "settings",
+        "Status": "status",
+        "Update": "client",
+        "init_directory": "settings",
+        "read_settings": "settings",
+        "read_status": "status",
+        "this_platform": "settings",
+    },
+)
 
 __all__ = [
     "Client",

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 from ..errors import ConfigError, InstallError, ObjectError, SealcastError, TransferError
 from ..fetch import HttpOptions, Source, open_source
@@ -25,11 +26,9 @@ from ..values import Clock
 from . import transitions
 from .directory import StateDirectory
 from .disk import check_room, disk_error
-from .download import Downloads
 from .events import Events, Kind, Listener
 from .freshness import State
 from .holdings import Holdings
-from .install import Installer
 from .launcher import Launcher
 from .look import Here, Outlook, installed, look, outlook, settled
 from .plan import Plan
@@ -46,8 +45,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """A verified release that this device may install, and when that was found out."""
 
     outlook: Outlook
@@ -213,6 +211,9 @@ class Client:
     def _install(self, found: Outlook) -> None:
         if found.plan is None or found.build is None:
             raise AssertionError("an update has a plan")
+        from .download import Downloads  # most checks find nothing to install, and unpack nothing
+        from .install import Installer
+
         release = installed(found, self.settings)
         check_room(self._place.path, _room(found.plan, found.build.installed))
         version = release.version

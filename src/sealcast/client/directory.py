@@ -17,14 +17,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ..errors import InstallError
 
 
-@dataclass(frozen=True, slots=True)
-class StateDirectory:
+class StateDirectory(Struct, frozen=True):
     """The state directory of one client, and the names in it."""
 
     path: Path

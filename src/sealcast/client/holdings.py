@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from ..errors import InstallError, SealcastError
 from ..model import Manifest, read_manifest
@@ -13,8 +14,7 @@ from ..values import content_of
 from .slots import FILES, MANIFEST, Slots
 
 
-@dataclass(frozen=True)  # without slots, which `cached_property` does not know  # mutable: caches what it read
-class Held:
+class Held(Struct, frozen=True, dict=True):  # caches what it read
     """A complete release in a folder in the shape of a slot. What is read from it is proved by digest only."""
 
     folder: Path

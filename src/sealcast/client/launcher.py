@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ..errors import InstallError, SealcastError
 from ..values import Clock, format_time
@@ -35,8 +36,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """What is to be started: the folder of its files, and what the app is told."""
 
     files: Path

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from tuf.api.metadata import TargetFile
 
 from ..errors import SealingError, VerificationError
@@ -27,8 +28,7 @@ from .settings import Settings
 from .transitions import Conditions
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """What a check found. ``why`` is a stable word, ``reason`` a sentence.
 
     ``plan`` is the route where something is to be fetched or staged; an outlook of ``ROLLBACK`` without one goes back
@@ -67,8 +67,7 @@ class Outlook:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The verified documents of one look. ``issued`` is the signed time, ``lowest`` the floor of sequences.
 
     ``archives`` are those that the channel's role lists of builds for this device, by their manifest's digest.
@@ -79,11 +78,10 @@ class Seen:
     issued: datetime
     lowest: int
     freshness: Freshness
-    archives: Mapping[str, Archive] = field(default_factory=dict)
+    archives: Mapping[str, Archive] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(Struct, frozen=True):
     """What an outlook needs of this device. ``embedded`` is the sequence of the embedded release, -1 without one."""
 
     settings: Settings

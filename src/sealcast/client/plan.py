@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from ..model import Build, ChannelDocument, Delta, ManifestEntry
-from ..packs import CODECS
 from ..values import Content
 from .holdings import Holdings
 
@@ -27,24 +27,21 @@ class Route(StrEnum):
     ARCHIVE = "archive"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One delta, and the manifest of the release that it leads to."""
 
     delta: Delta
     to: ManifestEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """A whole release as one ordinary file, and where the site has it."""
 
     content: Content
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A route. ``size`` in bytes and ``requests`` are what it costs at most; packs that are reused cost nothing.
 
     By deltas, ``base`` is the manifest of the release that the first of ``steps`` starts from.
@@ -107,6 +104,8 @@ def _cheapest_chain(
 
 def _steps(document: ChannelDocument, platform: str) -> Iterator[Step]:
     """Yield every delta of the channel that this client can decode."""
+    from ..packs import CODECS  # most checks find nothing to install, and unpack nothing
+
     for release in document.releases:
         build = release.build_for(platform)
         if build is not None:

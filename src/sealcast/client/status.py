@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from ..documents import plain
 from ..values import format_time
@@ -16,8 +17,7 @@ from .settings import Settings, read_settings
 from .transitions import in_safe_mode
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """Settings, record and freshness of one client."""
 
     settings: Settings

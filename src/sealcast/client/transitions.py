@@ -7,9 +7,9 @@ counted, and what was good before stays installed until something newer has repo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import InstallError
@@ -19,8 +19,7 @@ _QUARANTINED = 100
 """Failures remembered; beyond, the oldest are forgotten, so that the record stays small."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(Struct, frozen=True):
     """What a start depends on beside the record."""
 
     nonce: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ..errors import TransferError
 from .source import bad_range, too_large
@@ -22,8 +23,7 @@ _GONE = frozenset({403, 404, 410})  # a bucket that hides its listing says 403 f
 _BUSY = frozenset({429, 503})
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """What the host says that its body is. ``first`` is where it begins in the file, in bytes."""
 
     first: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from ..errors import TransferError
 from ..values import printable
@@ -17,8 +18,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?")
 _PATH_SAFE = "/-._~!$&'()*+,;=:@%"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """A site's URL in parts. ``prefix`` is percent-encoded, starts and ends with ``/``."""
 
     scheme: str
@@ -26,8 +26,11 @@ class Location:
     """A name or address; an IPv6 address in brackets."""
     port: int
     prefix: str
-    credentials: str = field(default="", repr=False)
+    credentials: str = ""
     """``user:password`` for basic authentication; never part of a message."""
+
+    def __repr__(self) -> str:
+        return f"Location({self.origin}{self.prefix})"  # without what is secret
 
     @property
     def origin(self) -> str:

@@ -13,10 +13,10 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -39,8 +39,7 @@ _IDLE_CONNECTIONS = 8
 _BUFFER = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
+class _Asking(Struct, frozen=True):
     """One request being made: its pace, and the answers begun (a proxy's, the host's), to close when it fails."""
 
     pace: Pace

@@ -7,9 +7,11 @@ higher sequence, or because its own is recalled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..errors import ConfigError
 from .channel import Build, ChannelDocument, Release
@@ -27,8 +29,7 @@ class Action(StrEnum):
     BLOCKED = "blocked"
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """What decides on the device's side.
 
     ``sequence`` is that of the installed release in this channel (None: nothing of this channel is installed, or its
@@ -40,11 +41,10 @@ class Device:
     native: str = ""
     sequence: int | None = None
     floor: int = 0
-    quarantine: Mapping[str, int] = field(default_factory=dict)
+    quarantine: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do, why (one sentence), a stable word for why, and the release it leads to, if any."""
 
     action: Action

@@ -1,5 +1,7 @@
 """Packs, deltas, and the local store of objects (DESIGN section 4, "Pack").
 
+Names load when they are first used: a check that finds nothing new unpacks nothing.
+
 Nothing here knows manifests or paths on disk: contents come as digests and sizes, numbered as in their release, and
 bytes come through callables.
 
@@ -22,23 +24,63 @@ bytes come through callables.
 
 from __future__ import annotations
 
-from .bounds import (
-    FRAME_INPUT_LIMIT,
-    FRAME_OUTPUT_LIMIT,
-    HEADER_LIMIT,
-    OBJECT_LIMIT,
-    SKELETON_LIMIT,
+from typing import TYPE_CHECKING
+
+from ..faces import load_from
+
+if TYPE_CHECKING:
+    from .bounds import (
+        FRAME_INPUT_LIMIT,
+        FRAME_OUTPUT_LIMIT,
+        HEADER_LIMIT,
+        OBJECT_LIMIT,
+        SKELETON_LIMIT,
+    )
+    from .build_delta import MEMORY, Side, made, make_delta
+    from .build_packs import BuiltPack, Progress, known_packs
+    from .codecs import CODECS, encoder
+    from .delta import DeltaHeader, DeltaReader, ReadRange
+    from .effort import EFFORTS, Effort
+    from .grouping import Identity
+    from .pack import PackHeader, PackReader
+    from .pieces import Piece, Runs, pieces_from_runs, runs_from_pieces
+    from .single import read_single, write_single
+    from .store import ObjectStore
+
+__getattr__ = load_from(
+    __name__,
+    {
+        "BuiltPack": "build_packs",
+        "CODECS": "codecs",
+        "DeltaHeader": "delta",
+        "DeltaReader": "delta",
+        "EFFORTS": "effort",
+        "Effort": "effort",
+        "FRAME_INPUT_LIMIT": "bounds",
+        "FRAME_OUTPUT_LIMIT": "bounds",
+        "HEADER_LIMIT": "bounds",
+        "Identity": "grouping",
+        "MEMORY": "build_delta",
+        "OBJECT_LIMIT": "bounds",
+        "ObjectStore": "store",
+        "PackHeader": "pack",
+        "PackReader": "pack",
+        "Piece": "pieces",
+        "Progress": "build_packs",
+        "ReadRange": "delta",
+        "Runs": "pieces",
+        "SKELETON_LIMIT": "bounds",
+        "Side": "build_delta",
+        "encoder": "codecs",
+        "known_packs": "build_packs",
+        "made": "build_delta",
+        "make_delta": "build_delta",
+        "pieces_from_runs": "pieces",
+        "read_single": "single",
+        "runs_from_pieces": "pieces",
+        "write_single": "single",
+    },
 )
-from .build_delta import MEMORY, Side, made, make_delta
-from .build_packs import BuiltPack, Progress, build_packs, known_packs
-from .codecs import CODECS, encoder
-from .delta import DeltaHeader, DeltaReader, ReadRange
-from .effort import EFFORTS, Effort
-from .grouping import Identity
-from .pack import PackHeader, PackReader
-from .pieces import Piece, Runs, pieces_from_runs, runs_from_pieces
-from .single import read_single, write_single
-from .store import ObjectStore
 
 __all__ = [
     "CODECS",
@@ -62,7 +104,6 @@ __all__ = [
     "ReadRange",
     "Runs",
     "Side",
-    "build_packs",
     "encoder",
     "known_packs",
     "made",

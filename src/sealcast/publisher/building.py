@@ -26,11 +26,11 @@ from ..packs import (
     EFFORTS,
     MEMORY,
     ObjectStore,
-    build_packs,
     encoder,
     pieces_from_runs,
     write_single,
 )
+from ..packs.build_packs import build_packs
 from ..values import Content, Progress, content_of
 from .entries import Entry
 from .made import PackMemory

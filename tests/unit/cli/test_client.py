@@ -185,7 +185,7 @@ def test_a_directory_without_a_client_is_an_error_everywhere(device: Device) -> 
 
 def test_warnings_and_notices_are_shown(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     device.init()
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from sealcast.client.freshness import Freshness, State
 

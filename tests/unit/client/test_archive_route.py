@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sealcast.client import Route, Update
 from sealcast.client.plan import Archive

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sealcast.client import Client, Launcher, Outlook, Plan, Route, Update, disk, install, look
 from sealcast.client import client as module

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sealcast.errors import ObjectError, RepositoryError
-from sealcast.packs import BuiltPack, ObjectStore, PackReader, Side, build_packs, known_packs, pieces_from_runs
+from sealcast.packs import BuiltPack, ObjectStore, PackReader, Side, known_packs, pieces_from_runs
 from sealcast.packs.bounds import FRAME_OUTPUT_LIMIT, OBJECT_LIMIT
+from sealcast.packs.build_packs import build_packs
 from sealcast.values import Content, content_of
 from tests.unit.packs.samples import noise, reader, side, words
 

@@ -50,7 +50,7 @@ CLIENT = LazyGroup(
             "fail": Entry(f"{_HERE}.client:fail", "Report that the release does not work."),
             "rollback": Entry(f"{_HERE}.client:rollback", "Go back to the release that worked before."),
             "status": Entry(f"{_HERE}.client:status", "Show what is installed, staged and quarantined."),
-            "events": Entry(f"{_HERE}.client:events", "Show what happened on this device."),
+            "events": Entry(f"{_HERE}.client_events:events", "Show what happened on this device."),
         }
     },
     help="The client, on a device: check, install, start, go back.",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from .client_events import events_option, listening
 from .client_options import chosen, directory_option, native_option
 from .command import command, dry_run_option
 from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..client import Event, Outlook
+    from ..client import Event, Listener, Outlook
 
 NONCE_VARIABLE = "SEALCAST_NONCE"
 
@@ -28,14 +28,17 @@ NONCE_VARIABLE = "SEALCAST_NONCE"
 )
 @directory_option
 @native_option
-def check(session: Session, directory: Path | None, native: str | None) -> object:
+@events_option
+def check(session: Session, directory: Path | None, native: str | None, events_file: str | None) -> object:
     """Say what an update would do, and why.
 
     Fetches and verifies the signed documents, and nothing else: two requests where nothing is new.
     """
     from ..client import Client
 
-    client = Client.open(chosen(session, directory), native=native, clock=session.clock)
+    client = Client.open(
+        chosen(session, directory), native=native, clock=session.clock, listener=listening(session, events_file)
+    )
     found = client.outlook()
     _tell(session, found)
     return found.as_dict()
@@ -44,8 +47,11 @@ def check(session: Session, directory: Path | None, native: str | None) -> objec
 @command(example="sealcast client update --dir /opt/demo", exits=(6, 7, 8, 9, 10))
 @directory_option
 @native_option
+@events_option
 @dry_run_option
-def update(session: Session, directory: Path | None, native: str | None, dry_run: bool) -> object:
+def update(
+    session: Session, directory: Path | None, native: str | None, events_file: str | None, dry_run: bool
+) -> object:
     """Download, verify and stage what is due.
 
     What runs now keeps running; the next start takes the new release. Stopped in the middle, the next run goes on.
@@ -53,7 +59,10 @@ def update(session: Session, directory: Path | None, native: str | None, dry_run
     from ..client import Client, Update
 
     client = Client.open(
-        chosen(session, directory), native=native, clock=session.clock, listener=_progress(session, "downloading")
+        chosen(session, directory),
+        native=native,
+        clock=session.clock,
+        listener=listening(session, events_file, _progress(session, "downloading")),
     )
     found = client.outlook()
     _tell(session, found)
@@ -75,8 +84,11 @@ def update(session: Session, directory: Path | None, native: str | None, dry_run
 )
 @directory_option
 @native_option
+@events_option
 @click.argument("words", metavar="CMD…", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(session: Session, directory: Path | None, native: str | None, words: tuple[str, ...]) -> object:
+def run(
+    session: Session, directory: Path | None, native: str | None, events_file: str | None, words: tuple[str, ...]
+) -> object:
     """Start the installed release.
 
     CMD runs in the folder of the release's files, for which {slot} also stands. A new release must report ready
@@ -85,7 +97,9 @@ def run(session: Session, directory: Path | None, native: str | None, words: tup
     """
     from ..client import Launcher
 
-    launcher = Launcher(chosen(session, directory), clock=session.clock, native=native)
+    launcher = Launcher(
+        chosen(session, directory), clock=session.clock, native=native, listener=listening(session, events_file)
+    )
     raise click.exceptions.Exit(launcher.run(words, session.environment))
 
 
@@ -158,22 +172,7 @@ def status(session: Session, directory: Path | None) -> object:
     return found
 
 
-@command(example="sealcast client events --dir /opt/demo", exits=(10,))
-@directory_option
-def events(session: Session, directory: Path | None) -> object:
-    """Show what happened on this device."""
-    from ..client import Events, read_settings
-
-    place = chosen(session, directory)
-    read_settings(place)  # so that a wrong directory is an error, not an empty list
-    found = list(Events(place, session.clock).read())
-    session.output.table(
-        ("when", "event", "version", "why"), [(one.at, one.event, one.version, one.why) for one in found]
-    )
-    return {"events": found}
-
-
-def _progress(session: Session, what: str) -> Callable[[Event], None]:
+def _progress(session: Session, what: str) -> Listener:
     def listen(event: Event) -> None:
         if event.event == "progress":
             session.output.progress(event.done, event.total, f"{what} {event.version}")

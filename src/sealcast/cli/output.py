@@ -94,6 +94,15 @@ class Output:
         self.progress.clear()
         self._stdout.write(text)
 
+    def json_line(self, value: object, *, aside: bool = False) -> None:
+        """Print one of many documents on a line of its own: as the result, or ``aside`` on standard error."""
+        import json
+
+        stream = self._stderr if aside else self._stdout
+        self._written |= not aside
+        self.progress.clear()
+        stream.write(json.dumps(_plain(value), allow_nan=False, default=_text) + "\n")
+
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[Piece]], *, right: Iterable[int] = ()) -> None:
         """Print aligned columns; those whose numbers are in ``right`` are numbers, and align there."""
         if self.json:

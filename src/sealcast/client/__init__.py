@@ -11,12 +11,14 @@ from ..faces import load_from
 
 if TYPE_CHECKING:
     from .client import Client, Update
-    from .events import Event, Events, Kind
+    from .events import Event, Events, Kind, Listener, append_line, json_line
+    from .following import follow
     from .launcher import Launch, Launcher
     from .look import Outlook
     from .plan import Plan, Route
     from .settings import Settings, init_directory, read_settings, this_platform
     from .status import Status, read_status
+    from .summary import Summary, summarise
 
 __getattr__ = load_from(
     __name__,
@@ -27,15 +29,21 @@ __getattr__ = load_from(
         "Kind": "events",
         "Launch": "launcher",
         "Launcher": "launcher",
+        "Listener": "events",
         "Outlook": "look",
         "Plan": "plan",
         "Route": "plan",
         "Settings": "settings",
         "Status": "status",
+        "Summary": "summary",
         "Update": "client",
+        "append_line": "events",
+        "follow": "following",
         "init_directory": "settings",
+        "json_line": "events",
         "read_settings": "settings",
         "read_status": "status",
+        "summarise": "summary",
         "this_platform": "settings",
     },
 )
@@ -47,14 +55,20 @@ __all__ = [
     "Kind",
     "Launch",
     "Launcher",
+    "Listener",
     "Outlook",
     "Plan",
     "Route",
     "Settings",
     "Status",
+    "Summary",
     "Update",
+    "append_line",
+    "follow",
     "init_directory",
+    "json_line",
     "read_settings",
     "read_status",
+    "summarise",
     "this_platform",
 ]

@@ -167,7 +167,7 @@ class Client:
         (a publication may be under way). Raises as `check` does; ``ObjectError``; ``InstallError`` (NO_LONGER_OFFERED,
         UNSAFE_PATH).
         """
-        with self._working():
+        with self._working(update.version):
             found = update.outlook
             if abs(self._clock() - update.checked) > _CURRENT:
                 found = self._again(update)
@@ -224,7 +224,7 @@ class Client:
             self._holdings(),
             sized=lambda done, total: self._events.emit(Kind.PROGRESS, version=version, done=done, total=total),
             noted=lambda error: self._events.emit(
-                Kind.DOWNLOAD_FAILED, version=version, why=error.code, detail=error.what
+                Kind.DOWNLOAD_FAILED, version=version, why=error.code, detail=error.what, recovered=True
             ),
         )
         came = installer.install(found.build, found.plan)
@@ -254,29 +254,29 @@ class Client:
         if found.action is Action.BLOCKED:
             self._events.emit(Kind.BLOCKED, version=version, why=found.why, detail=found.reason)
         if found.notice is not None:
-            self._events.emit(Kind.NOTICE)
+            self._events.emit(Kind.NOTICE, text=found.notice["text"], detail=found.notice["url"])
         if found.freshness is not None and found.freshness.state is State.STALE:
             self._events.emit(Kind.STALE, why=found.freshness.role)
 
     @contextmanager
-    def _working(self) -> Iterator[None]:
-        """Be the one updater; turn what the disk refuses into an error of ours; note what failed."""
+    def _working(self, version: str = "") -> Iterator[None]:
+        """Be the one updater; turn what the disk refuses into an error of ours; note what failed, with ``version``."""
         try:
             with exclusive(self._place.updater_lock, _busy):
                 yield
         except OSError as error:
             failure = disk_error(error)
-            self._note(failure)
+            self._note(failure, version)
             raise failure from error
         except SealcastError as error:
-            self._note(error)
+            self._note(error, version)
             raise
 
-    def _note(self, error: SealcastError) -> None:
+    def _note(self, error: SealcastError, version: str) -> None:
         if error.code == "BUSY":
             return  # another one works: no trace
         kind = Kind.DOWNLOAD_FAILED if isinstance(error, TransferError | ObjectError) else Kind.UPDATE_FAILED
-        self._events.emit(kind, why=error.code, detail=error.what)
+        self._events.emit(kind, version=version, why=error.code, detail=error.what)
 
 
 def _check_same(settings: Settings, app: str, channel: str) -> None:

@@ -253,11 +253,14 @@ class Launcher:
         def fits(release: Installed) -> bool:
             return release.sequence > embedded and _admits(release, native)
 
-        self._records.change(lambda record: transitions.change_native(record, native, fits, given))
+        before = self._records.read()
+        after = self._records.change(lambda record: transitions.change_native(record, native, fits, given))
+        if before.active is not None and before.active != after.active:
+            self._tell_left("native", before.active, after.active)
 
     def _report(self, kind: Kind, transition: Callable[[Record], Record], why: str = "") -> bool:
         before = self._records.read()
-        version = before.active.version if before.active else ""
+        version = _version(before.active)
         try:
             after = self._records.change(transition)
         except InstallError as error:
@@ -265,16 +268,25 @@ class Launcher:
             raise
         if after.generation == before.generation:
             return False
-        self._events.emit(kind, version=version, why=why)
+        if kind is Kind.ROLLED_BACK:
+            self._tell_left(why, before.active, after.active)
+        else:
+            self._events.emit(kind, version=version)
         return True
 
     def _tell(self, row: Row, before: Record, after: Record) -> None:
-        left = before.active.version if before.active else ""
         if row in _REASONS:
-            to = after.active.version if after.active else ""
-            self._events.emit(Kind.ROLLED_BACK, version=left, why=_REASONS[row], detail=to)
-        elif row is Row.TRIAL and after.active is not None:
-            self._events.emit(Kind.APPLIED, version=after.active.version)
+            self._tell_left(_REASONS[row], before.active, after.active)
+        elif row is Row.TRIAL:
+            self._events.emit(Kind.APPLIED, version=_version(after.active))
+
+    def _tell_left(self, why: str, left: Installed | None, to: Installed | None) -> None:
+        self._events.emit(Kind.ROLLED_BACK, version=_version(left), why=why, detail=_version(to))
+
+
+def _version(release: Installed | None) -> str:
+    """Return a release's version; empty for the embedded one, and for none."""
+    return release.version if release else ""
 
 
 def _proved(record: Record, launch: Launch) -> bool:

@@ -13,6 +13,9 @@ import pytest
 
 from sealcast.cli import main
 from sealcast.publisher import Repository
+from tests.unit.cli.devices import device, published
+
+__all__ = ["device", "published"]
 
 OLD = {"index.html": "<p>one</p>", "gone.txt": "bye", "same.txt": "same", "a/moved.txt": "moves"}
 NEW = {"index.html": "<p>two</p>", "new.txt": "hi", "same.txt": "same", "b/moved.txt": "moves"}

@@ -59,3 +59,29 @@ def test_a_disk_that_takes_no_event_stops_nothing(events: Events, tmp_path: Path
     (tmp_path / "events.jsonl").mkdir()
     events.emit(Kind.CHECK)
     assert len(heard) == 1
+
+
+def test_a_notice_that_stands_is_told_each_time_and_written_once(events: Events, heard: list[Event]) -> None:
+    for text in ("Soon.", "Soon.", "Now.", "Soon."):
+        events.emit(Kind.NOTICE, text={"en": text})
+        events.emit(Kind.CHECK)
+    events.emit(Kind.NOTICE, text={"en": "Soon."}, detail="https://example.org")
+    kept = [event.text["en"] for event in events.read() if event.event is Kind.NOTICE]
+    assert kept == ["Soon.", "Now.", "Soon.", "Soon."]
+    assert len([event for event in heard if event.event is Kind.NOTICE]) == 5
+
+
+def test_a_file_that_cannot_be_put_away_is_written_on(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows: while somebody reads it."""
+    monkeypatch.setattr(module, "ROTATE_BYTES", 1)
+    (tmp_path / "events.previous.jsonl").mkdir()
+    for _ in range(3):
+        events.emit(Kind.CHECK)
+    assert len(list(events.read())) == 3
+
+
+def test_everybody_who_listens_is_told(tmp_path: Path, clock: HandClock, heard: list[Event]) -> None:
+    Events(tmp_path, clock, None, heard.append, heard.append).emit(Kind.CHECK)
+    assert len(heard) == 2

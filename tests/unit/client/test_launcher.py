@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from sealcast.client import Launcher, init_directory, transitions
-from sealcast.client.events import Event, Kind
+from sealcast.client.events import Event, Events, Kind
 from sealcast.client.floor import FloorStore, Mark
 from sealcast.client.record import Installed, Record, Records
 from sealcast.client.slots import write_release
@@ -185,6 +185,8 @@ def test_row_14_a_failure_that_a_running_app_reports_ends_it_at_once(site: Site)
     assert device.runs == [2, 1], "neither a further try nor a wait"
     assert device.records.read().quarantine[two.manifest].reason == "no database"
     assert ("ended", "failed") in device.kinds()
+    told = [event for event in Events(device.path, HandClock()).read() if event.event == "rolled_back"]
+    assert [(event.version, event.why, event.detail) for event in told] == [("2.0.0", "no database", "1.0.0")]
 
 
 def test_row_14_a_failure_with_nothing_to_go_back_to_ends_in_safe_mode(site: Site) -> None:
@@ -503,6 +505,7 @@ def test_row_16_a_new_native_build_starts_what_it_embeds(shipped: Device) -> Non
     shipped.run(native="1.0.0")
     shipped.run(native="2.0.0")
     shipped.run(native="2.0.0")
+    assert ("rolled_back", "native") in shipped.kinds()
     assert shipped.runs == [2, 3, 3], "an older release does not shadow a newer native app"
     assert shipped.records.read().native_seen == "2.0.0"
 
@@ -511,6 +514,7 @@ def test_row_16_a_newer_release_that_admits_the_new_build_stays(shipped: Device)
     shipped.good(shipped.put(5, "", native=">=1.0"))
     shipped.run(native="2.0.0")
     assert shipped.runs == [5]
+    assert "rolled_back" not in [kind for kind, _ in shipped.kinds()]
 
 
 @pytest.mark.parametrize("native", ["<2.0", "nonsense"])

@@ -118,8 +118,16 @@ class Launcher:
 
         Raises ``InstallError``: NOTHING_INSTALLED, SAFE_MODE, BUSY.
         """
-        self._notice_native()
         given = self.conditions()
+        fitting = self._native_change(given)
+        if fitting is not None:
+            before = self._records.read()
+            try:
+                after = self._records.change(fitting)
+            except OSError as error:
+                return self._start_uncounted(fitting(before), given, error)
+            if before.active is not None and before.active != after.active:
+                self._tell_left("native", before.active, after.active)
         while True:
             before = self._records.read()
             row, record = transitions.next_step(before, given)
@@ -200,9 +208,7 @@ class Launcher:
         """The disk takes no commit, so no trial can be counted, and none starts: what was good does."""
         failure = disk_error(error)
         self._events.emit(Kind.UPDATE_FAILED, why=failure.code, detail=failure.what)
-        release = record.active
-        if record.trial or (release is not None and not given.intact(release)):
-            release = transitions.good_again(record, given)
+        release = transitions.uncounted(record, given)
         if release is None and self.embedded is None:
             raise failure
         return self._launch(Record(active=release))
@@ -242,21 +248,17 @@ class Launcher:
         self._events.emit(Kind.ENDED, version=launch.version, why="exit", detail=str(status))
         return None
 
-    def _notice_native(self) -> None:
-        """Row 16, where the native app is not the one that the record knows."""
+    def _native_change(self, given: Conditions) -> Callable[[Record], Record] | None:
+        """Return what row 16 makes of the record, where the native app is not the one that the record knows."""
         native = self._native
         if native is None or native == self._records.read().native_seen:
-            return
-        given = self.conditions()
+            return None
         embedded = self.embedded_sequence()
 
         def fits(release: Installed) -> bool:
             return release.sequence > embedded and _admits(release, native)
 
-        before = self._records.read()
-        after = self._records.change(lambda record: transitions.change_native(record, native, fits, given))
-        if before.active is not None and before.active != after.active:
-            self._tell_left("native", before.active, after.active)
+        return lambda record: transitions.change_native(record, native, fits, given)
 
     def _report(self, kind: Kind, transition: Callable[[Record], Record], why: str = "") -> bool:
         before = self._records.read()

@@ -62,7 +62,7 @@ def next_step(record: Record, given: Conditions) -> tuple[Row, Record]:
         if _may_try(record, record.pending, given):
             return Row.TRIAL, try_pending(record, given)
         return Row.WITHDRAWN, withdraw(record)
-    if _is_recalled(record, record.active) and (given.embedded or good_again(record, given)):
+    if _is_left(record, given):
         return Row.RECALLED, leave(record, "recalled", given)
     if record.trial:
         if record.boots >= given.boot_limit:
@@ -204,6 +204,16 @@ def good_again(record: Record, given: Conditions) -> Installed | None:
     return None
 
 
+def uncounted(record: Record, given: Conditions) -> Installed | None:
+    """Return what is started where nothing can be committed: the active release if it may stay, else a good one.
+
+    Nothing on trial is: its starts could not be counted.
+    """
+    if record.trial or _is_left(record, given) or not _intact(record.active, given):
+        return good_again(record, given)
+    return record.active
+
+
 def wrong_nonce() -> InstallError:
     """What is raised for a report that is not of the running trial."""
     return InstallError(
@@ -233,6 +243,11 @@ def _quarantine(record: Record, reason: str, now: str) -> Record:
 
 def _is_recalled(record: Record, release: Installed | None) -> bool:
     return release is not None and release.manifest in record.recalled
+
+
+def _is_left(record: Record, given: Conditions) -> bool:
+    """Tell whether the active release is recalled, and there is something better."""
+    return _is_recalled(record, record.active) and (given.embedded or good_again(record, given) is not None)
 
 
 def _may_try(record: Record, release: Installed, given: Conditions) -> bool:

@@ -456,6 +456,24 @@ def test_on_a_full_disk_with_nothing_good_the_disk_is_named(device: Device, monk
     assert caught.value.code == "NO_SPACE"
 
 
+def test_on_a_full_disk_a_recalled_release_does_not_start(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = device.put(1, ""), device.put(2, "")
+    device.good(two, one)
+    device.records.change(lambda record: transitions.recall(record, [two.manifest]))
+    refuse_commits(monkeypatch)
+    device.run()
+    assert device.runs == [1]
+
+
+def test_on_a_full_disk_a_new_native_build_starts_what_fits_it(
+    shipped: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped.good(shipped.put(5, "", native="<2.0.0"))
+    refuse_commits(monkeypatch)
+    launch = shipped.launcher(native="2.0.0").start()
+    assert launch.manifest == "", "the embedded release"
+
+
 def test_a_start_does_not_wait_for_an_updater(device: Device) -> None:
     device.good(device.put(1, ""))
     with exclusive(device.path / "updater.lock", AssertionError):

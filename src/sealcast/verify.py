@@ -7,6 +7,7 @@ stands what it leaves open: every byte of metadata passes a strict JSON reader a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
@@ -102,44 +103,16 @@ class _SiteFetcher(FetcherInterface):
         return iter([data])
 
 
-class View:
-    """A verified look at a site: its roles, and the documents that they sign.
+class Roles(ABC):
+    """Verified roles that are one consistent snapshot, and the documents that they sign."""
 
-    ``folder`` keeps what was verified between runs: python-tuf's metadata and the documents, by digest. The roles that
-    a view holds are one consistent snapshot; a new look needs a new view.
-    """
+    root: Root
+    timestamp: Timestamp
+    snapshot: Snapshot
+    targets: Targets
 
-    def __init__(self, source: Source, *, root: bytes, folder: Path) -> None:
-        """Walk root, timestamp, snapshot and targets.
-
-        ``root`` is the trusted root that the caller carries, of any version. Raises ``VerificationError`` (ROLLBACK,
-        EXPIRED, THRESHOLD, ROOT_CHAIN, HASH_MISMATCH, INCONSISTENT, BAD_METADATA, …) or ``TransferError``.
-        """
-        self._source = source
+    def __init__(self) -> None:
         self._verified: dict[tuple[str, str], Targets] = {}
-        self._metadata = folder / "metadata"
-        self._documents = folder / "documents"
-        for directory in (folder, self._metadata, self._documents):
-            directory.mkdir(mode=0o755, exist_ok=True)
-        check_metadata(root, "root")
-        self._fetcher = _SiteFetcher(source)
-        config = UpdaterConfig(
-            root_max_length=LIMITS["root"],
-            timestamp_max_length=LIMITS["timestamp"],
-            snapshot_max_length=LIMITS["snapshot"],
-            targets_max_length=LIMITS["targets"],
-        )
-        try:
-            self._updater = Updater(
-                str(self._metadata), "metadata/", fetcher=self._fetcher, config=config, bootstrap=root
-            )
-            self._updater.refresh()
-        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
-            self._refuse(error)
-        self.root = self._load("root", Root)
-        self.timestamp = self._load("timestamp", Timestamp)
-        self.snapshot = self._load("snapshot", Snapshot, self.timestamp.snapshot_meta)
-        self.targets = self._load("targets", Targets, self.snapshot.meta["targets.json"])
 
     @property
     def issued(self) -> datetime:
@@ -191,29 +164,33 @@ class View:
 
         Raises ``VerificationError`` (UNKNOWN_CHANNEL, and as the constructor does) or ``TransferError``.
         """
-        name = role_name(app, channel)
-        if (app, channel) in self._verified:
-            return self._verified[app, channel]
+        if (app, channel) not in self._verified:
+            self._verified[app, channel] = self._delegate(self._check_delegated(app, channel), app, channel)
+        return self._verified[app, channel]
+
+    @abstractmethod
+    def read_target(self, entry: TargetFile) -> bytes:
+        """Return the bytes of a small target. Raises ``VerificationError`` (HASH_MISMATCH, …), ``TransferError``."""
+
+    @abstractmethod
+    def _delegate(self, name: str, app: str, channel: str) -> Targets:
+        """Return the metadata of the role ``name``, verified against targets and snapshot."""
+
+    def _check_delegated(self, app: str, channel: str) -> str:
+        """Return the name of the role that targets delegates the channel to, and to no other."""
+        name, prefix = role_name(app, channel), role_prefix(app, channel)
         delegations = self.targets.delegations
         delegated = (delegations.roles or {}).get(name) if delegations else None
-        prefix = role_prefix(app, channel)
-        if delegations is None or delegated is None or delegated.paths != [f"{prefix}/*"]:
+        if delegated is None or delegated.paths != [f"{prefix}/*"]:
             raise VerificationError(
                 "UNKNOWN_CHANNEL",
                 f"The targets role delegates no channel {channel!r} of the app {app!r}.",
                 hint=f"The app's channels: {', '.join(self.policy(app).channels)}.",
             )
-        # Asking for a name in the role's folder makes python-tuf load and verify the role, as long as it finds the name
-        # nowhere else on its way there.
-        name_asked = f"{prefix}/-"
+        name_asked = _asked(app, channel)
         if self._speakers(prefix, name_asked) != [name] or name_asked in self.targets.targets:
             raise VerificationError("INCONSISTENT", f"Others than the role {name} may speak for its channel.")
-        try:
-            self._updater.get_targetinfo(name_asked)
-        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
-            self._refuse(error)
-        self._verified[app, channel] = self._load(name, Targets, self.snapshot.meta[f"{name}.json"])
-        return self._verified[app, channel]
+        return name
 
     def _speakers(self, prefix: str, name_asked: str) -> list[str]:
         """Return the delegated roles that may speak for a name in the folder ``prefix``."""
@@ -238,6 +215,54 @@ class View:
                 others.append(role)
         return folders, others
 
+    def _role_document(self, app: str, channel: str, name: str) -> bytes:
+        path = f"{role_prefix(app, channel)}/{name}"
+        entry = self.role(app, channel).targets.get(path)
+        if entry is None:
+            raise VerificationError("UNKNOWN_CHANNEL", f"The role {role_name(app, channel)} signs no {name}.")
+        return self.read_target(entry)
+
+
+class View(Roles):
+    """A verified look at a site: its roles, and the documents that they sign.
+
+    ``folder`` keeps what was verified between runs: python-tuf's metadata and the documents, by digest. The roles that
+    a view holds are one consistent snapshot; a new look needs a new view.
+    """
+
+    def __init__(self, source: Source, *, root: bytes, folder: Path) -> None:
+        """Walk root, timestamp, snapshot and targets.
+
+        ``root`` is the trusted root that the caller carries, of any version. Raises ``VerificationError`` (ROLLBACK,
+        EXPIRED, THRESHOLD, ROOT_CHAIN, HASH_MISMATCH, INCONSISTENT, BAD_METADATA, …) or ``TransferError``.
+        """
+        super().__init__()
+        self._source = source
+        self._read: set[str] = set()
+        self._metadata = folder / "metadata"
+        self._documents = folder / "documents"
+        for directory in (folder, self._metadata, self._documents):
+            directory.mkdir(mode=0o755, exist_ok=True)
+        check_metadata(root, "root")
+        self._fetcher = _SiteFetcher(source)
+        config = UpdaterConfig(
+            root_max_length=LIMITS["root"],
+            timestamp_max_length=LIMITS["timestamp"],
+            snapshot_max_length=LIMITS["snapshot"],
+            targets_max_length=LIMITS["targets"],
+        )
+        try:
+            self._updater = Updater(
+                str(self._metadata), "metadata/", fetcher=self._fetcher, config=config, bootstrap=root
+            )
+            self._updater.refresh()
+        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
+            self._refuse(error)
+        self.root = self._load("root", Root)
+        self.timestamp = self._load("timestamp", Timestamp)
+        self.snapshot = self._load("snapshot", Snapshot, self.timestamp.snapshot_meta)
+        self.targets = self._load("targets", Targets, self.snapshot.meta["targets.json"])
+
     def read_target(self, entry: TargetFile) -> bytes:
         """Return the bytes of a small target, from the folder of documents or the source.
 
@@ -247,6 +272,7 @@ class View:
         if wanted.size > CHANNEL_LIMIT:
             raise VerificationError("TOO_LARGE", f"{entry.path} is listed with {wanted.size} bytes, too many to read.")
         kept = self._documents / wanted.sha256
+        self._read.add(wanted.sha256)
         try:
             data = kept.read_bytes()
             if content_of(data) == wanted:
@@ -265,17 +291,20 @@ class View:
         return data
 
     def forget_documents(self, keep: int = 64) -> None:
-        """Remove the documents that no newer look used, but for the ``keep`` youngest."""
-        found = sorted(self._documents.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        """Remove the documents that this look did not use, but for the ``keep`` youngest."""
+        others = (path for path in self._documents.iterdir() if path.name not in self._read)
+        found = sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)
         for path in found[keep:]:
             path.unlink(missing_ok=True)
 
-    def _role_document(self, app: str, channel: str, name: str) -> bytes:
-        path = f"{role_prefix(app, channel)}/{name}"
-        entry = self.role(app, channel).targets.get(path)
-        if entry is None:
-            raise VerificationError("UNKNOWN_CHANNEL", f"The role {role_name(app, channel)} signs no {name}.")
-        return self.read_target(entry)
+    def _delegate(self, name: str, app: str, channel: str) -> Targets:
+        # Asking for a name in the role's folder makes python-tuf load and verify the role, as long as it finds the name
+        # nowhere else on its way there.
+        try:
+            self._updater.get_targetinfo(_asked(app, channel))
+        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
+            self._refuse(error)
+        return self._load(name, Targets, self.snapshot.meta[f"{name}.json"])
 
     def _load(self, role: str, kind: type[T], listed: MetaFile | None = None) -> T:
         """Return what python-tuf verified and stored for ``role``; it must be what the role above has ``listed``."""
@@ -293,6 +322,11 @@ class View:
 
     def _refuse(self, error: tuf_errors.RepositoryError | tuf_errors.DownloadError) -> NoReturn:
         raise refusal(error, self._fetcher.role or "root", self._fetcher.refusal) from error
+
+
+def _asked(app: str, channel: str) -> str:
+    """Return a name that only the channel's role may speak for, and that no target has."""
+    return f"{role_prefix(app, channel)}/-"
 
 
 def refusal(error: Exception, role: str, cause: SealcastError | None) -> SealcastError:

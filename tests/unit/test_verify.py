@@ -987,6 +987,15 @@ def test_old_documents_are_forgotten(site: Site, client: Client) -> None:
     assert client.look().channel("demo", "stable").revision == 6
 
 
+def test_documents_that_are_in_use_stay_however_old_they_are(site: Site, client: Client) -> None:
+    view = client.look()
+    view.channel("demo", "stable")
+    view.forget_documents(0)
+    assert len(list((client.folder / "documents").iterdir())) == 1
+    client.look().forget_documents(0)
+    assert list((client.folder / "documents").iterdir()) == []
+
+
 # ---------------------------------------------------------------------------------------------------- signed time
 
 

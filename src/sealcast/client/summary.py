@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from .events import Event, Kind
 
 _FAILED = frozenset({Kind.DOWNLOAD_FAILED, Kind.UPDATE_FAILED})
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """Counts over a period.
 
     ``first`` is when the oldest event in it was: what is kept is bounded, so that a busy device remembers less.

@@ -21,6 +21,9 @@ PYTHON ?= $(shell for candidate in python3.14 python3.13 python3.12 python3.11 p
 	if $$candidate -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
 	then echo $$candidate; break; fi; done)
 
+# Tests start many interpreters: what the first of them compiles, the others read.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test test-long bench docs lint format build lock clean
 
 help: ## show this list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import sys
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not hasattr(os, "fork"):
         sys.stderr.write("The benchmarks need a system with fork, such as Linux or macOS.\n")
         return 1
+    compileall.compile_dir(TOP / "src", quiet=2)  # as pip does on installing: the peers' modules are compiled too
     peers = [peer for peer in PEERS if not asked.peer or peer.name in asked.peer]
     results = read_results(asked.out / "results.json")
     for corpus in _corpora(asked):

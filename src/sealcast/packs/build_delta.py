@@ -102,23 +102,26 @@ def make_delta(
 def _encode(
     base: Side, new: Side, tasks: Sequence[_Task], effort: Effort, workers: int, memory: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield each task's codec and body, in order. Sides are read in this thread only."""
+    """Yield each task's codec and body, in order. Each side is read in one thread, beside the other."""
     base_source, new_source = VerifiedSource(base.contents, base.read), VerifiedSource(new.contents, new.read)
     together = max(1, min(workers, memory // max((task.cost for task in tasks), default=1)))
     waiting: deque[Future[tuple[str, bytes]]] = deque()
     pool = ThreadPoolExecutor(max_workers=together, thread_name_prefix="delta")
+    reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="base")
     try:
         for task in tasks:
             if len(waiting) == together:
                 yield waiting.popleft().result()
-            output, inputs = new_source.join(task.outputs), base_source.join(task.inputs)
+            reading = reader.submit(base_source.join, task.inputs)
+            output, inputs = new_source.join(task.outputs), reading.result()
             waiting.append(
                 pool.submit(codecs.encode_smallest, effort.codecs, output, inputs=inputs, level=effort.level)
             )
-            del output, inputs  # the worker lets go of them, and nobody else holds them
+            del reading, output, inputs  # the worker lets go of them, and nobody else holds them
         while waiting:
             yield waiting.popleft().result()
     finally:
+        reader.shutdown(cancel_futures=True)
         pool.shutdown(cancel_futures=True)
 
 

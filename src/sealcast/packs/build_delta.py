@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -41,11 +41,15 @@ MEMORY_LEAST = _COST_FIXED + _COST_PER_BYTE * FRAME_OUTPUT_LIMIT
 
 
 class Side(NamedTuple):
-    """One of the two releases: its contents, the first path of each, and what reads them."""
+    """One of the two releases: its contents, the first path of each, and what reads them.
+
+    ``forget`` lets go of what reading keeps in memory, when nothing more is read for a while.
+    """
 
     contents: Sequence[Content]
     paths: Sequence[str]
     read: ReadRange
+    forget: Callable[[], None] = lambda: None
 
 
 class _Task(NamedTuple):
@@ -118,6 +122,7 @@ def _encode(
                 pool.submit(codecs.encode_smallest, effort.codecs, output, inputs=inputs, level=effort.level)
             )
             del reading, output, inputs  # the worker lets go of them, and nobody else holds them
+        base.forget()  # the last search may take long; the other release is asked for again, by the next delta
         while waiting:
             yield waiting.popleft().result()
     finally:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from ..errors import RepositoryError
 from ..values import Content
 from .delta import ReadRange
-from .pack import output_length
 from .pieces import Piece, segments
 
 
@@ -40,14 +39,9 @@ class VerifiedSource:
         self._follow(piece, data)
         return data
 
-    def join(self, pieces: Sequence[Piece]) -> bytearray:
-        """Return the bytes of ``pieces``, one after the other, in a buffer made once. Raises as `read` does."""
-        buffer = bytearray(output_length(pieces))
-        start = 0
-        for piece in pieces:
-            buffer[start : start + piece.length] = self.read(piece)
-            start += piece.length
-        return buffer
+    def join(self, pieces: Sequence[Piece]) -> bytes:
+        """Return the bytes of ``pieces``, one after the other. Raises as `read` does."""
+        return b"".join([self.read(piece) for piece in pieces])
 
     def _bytes(self, piece: Piece) -> bytes:
         data = self._read(*piece)

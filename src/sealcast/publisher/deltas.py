@@ -50,7 +50,8 @@ class DeltaMaker:
 
     def side(self, manifest: Manifest) -> Side:
         """Return a release as one side of a delta."""
-        return Side(manifest.contents, manifest.first_paths, StoredContents(manifest, self.store).read)
+        stored = StoredContents(manifest, self.store)
+        return Side(manifest.contents, manifest.first_paths, stored.read, stored.forget)
 
 
 def with_deltas(

@@ -41,6 +41,11 @@ class StoredContents:
             raise ObjectError("BAD_PACK", f"The release's packs do not hold content {content} whole.")
         return data
 
+    def forget(self) -> None:
+        """Let go of the packs that are kept in memory."""
+        self._cache.clear()
+        self._cached = 0
+
     def _holding(self, content: int) -> Iterator[tuple[Piece, int]]:
         """Yield the pieces of a content, in order, and the number of the pack that holds each."""
         end = bisect_right(self._runs, (content, MAX_INTEGER))

@@ -41,7 +41,7 @@ def unpacked(release: Side, packs: tuple[BuiltPack, ...], store: ObjectStore) ->
 def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
     large = noise(1 << 20) * 16 + b"!" * 17
     release, store, done = side({**FILES, "large": large}), ObjectStore(tmp_path), []
-    packs = build_packs(*release, store.put, level=1, workers=2, progress=done.append)
+    packs = build_packs(*release[:3], store.put, level=1, workers=2, progress=done.append)
     assert unpacked(release, packs, store) == {**FILES, "large": large}
     assert sum(done) == sum(content.size for content in release.contents)
     assert sorted(pack.content.sha256 for pack in packs) == list(store)
@@ -60,9 +60,9 @@ def test_any_number_of_workers_makes_the_same_packs(workers: int, monkeypatch: p
     monkeypatch.setattr("sealcast.packs.grouping.GROUP_LIMIT", 10_000)
     release = side(FILES)
     one, many = Kept(), Kept()
-    packs = build_packs(*release, one.keep, level=3)
+    packs = build_packs(*release[:3], one.keep, level=3)
     assert len(packs) > 5
-    assert build_packs(*release, many.keep, level=3, workers=workers) == packs
+    assert build_packs(*release[:3], many.keep, level=3, workers=workers) == packs
     assert list(many) == list(one)
 
 
@@ -70,7 +70,7 @@ def test_packs_of_an_earlier_release_are_reused_unread(monkeypatch: pytest.Monke
     monkeypatch.setattr("sealcast.packs.grouping.GROUP_LIMIT", 10_000)
     first, second = side(FILES), side({**FILES, "app/0030.js": words(201, seed=99), "a": b"shifts all numbers"})
     kept = Kept()
-    before = build_packs(*first, kept.keep, level=3)
+    before = build_packs(*first[:3], kept.keep, level=3)
     known = known_packs(first.contents, before)
     asked: set[int] = set()
 
@@ -112,10 +112,10 @@ def test_an_error_while_storing_comes_through() -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        build_packs(*side(FILES), full, level=1, workers=2)
+        build_packs(*side(FILES)[:3], full, level=1, workers=2)
 
 
 def test_bytes_that_do_not_compress_stay_within_an_object() -> None:
     large = noise(3 * FRAME_OUTPUT_LIMIT)
-    (pack,) = build_packs(*side({"large": large}), Kept().keep, level=1)
+    (pack,) = build_packs(*side({"large": large})[:3], Kept().keep, level=1)
     assert len(large) < pack.content.size < OBJECT_LIMIT

@@ -9,17 +9,22 @@ directory made. The audit hooks of Python tell of all of them but writes and fsy
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from sealcast.client import Client
+from sealcast.cli import main as sealcast
+from sealcast.client import Client, download, flush
 from sealcast.errors import SealcastError
 from sealcast.fetch import HttpOptions
 from sealcast.publisher import Repository
@@ -90,7 +95,49 @@ def publish(order: dict[str, Any]) -> None:
     Repository.open(order["folder"]).plan_publish(order["site"]).run()
 
 
-WORK: dict[str, Callable[[dict[str, Any]], None]] = {"update": update, "release": release, "publish": publish}
+def command(order: dict[str, Any]) -> None:
+    """Run one command line. A release that it starts is the process's own child."""
+    os.environ.update(order.get("environment", {}))
+    for module in (flush, download):
+        module.ThreadPoolExecutor = InTurn  # type: ignore[misc,assignment]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        status = sealcast(order["words"])
+    if status:
+        code = said.getvalue().partition("error[")[2].partition("]")[0]
+        raise SealcastError(code or f"status {status}", said.getvalue())
+
+
+class InTurn:
+    """Stands in for a pool of threads: one piece of work after the other, so that every change has one number."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take what a pool takes."""
+
+    def submit(self, work: Callable[..., Any], *arguments: object) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*arguments))
+        except Exception as error:  # noqa: BLE001 - as a pool does
+            done.set_exception(error)
+        return done
+
+    def shutdown(self) -> None:
+        """Nothing is under way."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is under way."""
+
+
+WORK: dict[str, Callable[[dict[str, Any]], None]] = {
+    "command": command,
+    "update": update,
+    "release": release,
+    "publish": publish,
+}
 
 
 def work(order: dict[str, Any], answer: int) -> None:
@@ -111,24 +158,45 @@ def work(order: dict[str, Any], answer: int) -> None:
 
 
 def run(order: dict[str, Any]) -> dict[str, Any]:
-    """Let a child do the work; kill it after ``delay`` seconds, if there is one, and say how it ended."""
+    """Let a child do the work; kill it after ``delay`` seconds, if there is one, and say how it ended.
+
+    With ``strace``, the child waits until that has taken hold of it.
+    """
     reading, writing = os.pipe()
+    gate_reading, gate_writing = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(reading)
+        os.close(gate_writing)
+        os.read(gate_reading, 1)
         try:
             work(order, writing)
         finally:
             os._exit(0)
     os.close(writing)
+    os.close(gate_reading)
+    tracer = trace(pid, order["strace"]) if "strace" in order else None
+    os.close(gate_writing)
     if "delay" in order:
         time.sleep(order["delay"])
         os.kill(pid, signal.SIGKILL)
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read()
     _, status = os.waitpid(pid, 0)
+    if tracer is not None:
+        tracer.wait()
     killed = os.WIFSIGNALED(status)
     return {"killed": killed, **(json.loads(said) if said else {"code": "", "changes": 0})}
+
+
+def trace(pid: int, options: list[str]) -> subprocess.Popen[bytes]:
+    """Let strace take hold of a process."""
+    tracer = subprocess.Popen(["strace", *options, "-p", str(pid)], stderr=subprocess.DEVNULL)
+    while "TracerPid:\t0\n" in Path(f"/proc/{pid}/status").read_text():
+        if tracer.poll() is not None:
+            raise RuntimeError("strace does not trace here")
+        time.sleep(0.001)
+    return tracer
 
 
 def run_together(order: dict[str, Any], count: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import msgspec
 
 from ..documents import Document, decode, encode
 from ..errors import ConfigError, InstallError, SealcastError
-from ..files import exclusive, write_durably
+from ..files import exclusive, remove_temporaries, write_durably
 from ..values import check_name
 from .directory import StateDirectory
 from .record import Record, Records
@@ -95,6 +95,7 @@ def init_directory(
     with exclusive(place.updater_lock, _already):
         if place.settings.exists():
             raise _already()
+        remove_temporaries(place.path)  # of an earlier attempt that was killed
         _write(place, settings, root)
     return settings
 

@@ -50,6 +50,7 @@ CLIENT = LazyGroup(
             "fail": Entry(f"{_HERE}.client:fail", "Report that the release does not work."),
             "rollback": Entry(f"{_HERE}.client:rollback", "Go back to the release that worked before."),
             "status": Entry(f"{_HERE}.client:status", "Show what is installed, staged and quarantined."),
+            "explain": Entry(f"{_HERE}.client_explain:explain", "Say why this device is on this release."),
             "events": Entry(f"{_HERE}.client_events:events", "Show what happened on this device."),
         }
     },

@@ -12,6 +12,8 @@ from ..faces import load_from
 if TYPE_CHECKING:
     from .client import Client, Update
     from .events import Event, Events, Kind, Listener, append_line, json_line
+    from .explanation import Explanation, explain
+    from .fact import Fact
     from .following import follow
     from .launcher import Launch, Launcher
     from .look import Outlook
@@ -26,6 +28,8 @@ __getattr__ = load_from(
         "Client": "client",
         "Event": "events",
         "Events": "events",
+        "Explanation": "explanation",
+        "Fact": "fact",
         "Kind": "events",
         "Launch": "launcher",
         "Launcher": "launcher",
@@ -38,6 +42,7 @@ __getattr__ = load_from(
         "Summary": "summary",
         "Update": "client",
         "append_line": "events",
+        "explain": "explanation",
         "follow": "following",
         "init_directory": "settings",
         "json_line": "events",
@@ -52,6 +57,8 @@ __all__ = [
     "Client",
     "Event",
     "Events",
+    "Explanation",
+    "Fact",
     "Kind",
     "Launch",
     "Launcher",
@@ -64,6 +71,7 @@ __all__ = [
     "Summary",
     "Update",
     "append_line",
+    "explain",
     "follow",
     "init_directory",
     "json_line",

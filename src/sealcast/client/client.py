@@ -27,6 +27,7 @@ from . import transitions
 from .directory import StateDirectory
 from .disk import check_room, disk_error
 from .events import Events, Kind, Listener
+from .explanation import Explanation, explain
 from .freshness import State
 from .holdings import Holdings
 from .launcher import Launcher
@@ -118,7 +119,6 @@ class Client:
         self._source = source or open_source(url or self.settings.url, http)
         self._root = root or self._place.root.read_bytes()
         self._clock = clock
-        self._native = native
         self._records = Records(self._place.path)
         self._slots = Slots(self._place.slots, self._place.trash)
         self._events = Events(self._place.path, clock, listener)
@@ -182,6 +182,10 @@ class Client:
         """Return what is installed, from this device's files alone."""
         return read_status(self._place.path, self._clock())
 
+    def explain(self) -> Explanation:
+        """Say why this device is on this release, from its files alone: no host is asked, and nothing is written."""
+        return explain(self._launcher, self._place, self._root, self._clock())
+
     def _look(self) -> Outlook:
         seen = look(self._source, self._root, self._place, self.settings, self._clock())
         record = self._records.read()
@@ -190,7 +194,7 @@ class Client:
             record=record,
             held=self._holdings(),
             given=self._launcher.conditions(),
-            native=record.native_seen if self._native is None else self._native,
+            native=self._launcher.native(record),
             embedded=self._launcher.embedded_sequence(),
         )
         found = outlook(seen, here)

@@ -35,13 +35,13 @@ class Freshness(Struct, frozen=True):
     expires: datetime | None = None
 
 
-def freshness(folder: Path, role: str, now: datetime) -> Freshness:
-    """Return how fresh what the verifier keeps in ``folder`` is; ``role`` is the channel's.
+def freshness(folder: Path, app: str, channel: str, now: datetime) -> Freshness:
+    """Return how fresh what the verifier keeps in ``folder`` is: each role that a check of this channel needs.
 
     Row 18: stale when under a quarter of a role's life is left. Nothing is verified again: it was when it was stored.
     """
     found = []
-    for name in ("root", "targets", "snapshot", "timestamp", role):
+    for name in ("root", "targets", "snapshot", "timestamp", f"{app}-{channel}", f"{app}-halt"):
         try:
             signed = json.loads((folder / "metadata" / f"{name}.json").read_bytes())["signed"]
             found.append(_one(name, parse_time(signed["expires"]), _life(name, signed), now))

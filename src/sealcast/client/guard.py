@@ -18,7 +18,7 @@ from ..errors import VerificationError
 from ..model import ChannelDocument
 from ..model.roles import role_name
 from ..values import format_time
-from ..verify import View
+from ..verify import Roles
 from .floor import Floor, Mark
 
 SKEW = timedelta(hours=24)
@@ -28,7 +28,7 @@ SKEW = timedelta(hours=24)
 class Guard:
     """The floor, held against one view. ``folder`` is the view's; ``now`` the local time, in UTC."""
 
-    def __init__(self, floor: Floor, view: View, folder: Path, now: datetime) -> None:
+    def __init__(self, floor: Floor, view: Roles, folder: Path, now: datetime) -> None:
         self._view = view
         self._metadata = folder / "metadata"
         self._now = now

@@ -119,7 +119,7 @@ class Launcher:
         Raises ``InstallError``: NOTHING_INSTALLED, SAFE_MODE, BUSY.
         """
         given = self.conditions()
-        fitting = self._native_change(given)
+        fitting = self.native_change(given)
         if fitting is not None:
             before = self._records.read()
             try:
@@ -175,13 +175,18 @@ class Launcher:
         except InstallError:
             return -1
 
-    def conditions(self) -> Conditions:
-        """Return what the transitions of one run depend on."""
+    def native(self, record: Record) -> str:
+        """Return the version of the native app: what this launcher was told, else what the record knows."""
+        return record.native_seen if self._native is None else self._native
+
+    def conditions(self, slots: Slots | None = None) -> Conditions:
+        """Return what the transitions of one run depend on; ``slots`` are others to ask than the launcher's own."""
         known: dict[str, bool] = {}
+        asked = slots or self._slots
 
         def intact(release: Installed) -> bool:
             if release.manifest not in known:
-                known[release.manifest] = self._slots.is_intact(release.manifest)
+                known[release.manifest] = asked.is_intact(release.manifest)
             return known[release.manifest]
 
         return Conditions(
@@ -248,7 +253,7 @@ class Launcher:
         self._events.emit(Kind.ENDED, version=launch.version, why="exit", detail=str(status))
         return None
 
-    def _native_change(self, given: Conditions) -> Callable[[Record], Record] | None:
+    def native_change(self, given: Conditions) -> Callable[[Record], Record] | None:
         """Return what row 16 makes of the record, where the native app is not the one that the record knows."""
         native = self._native
         if native is None or native == self._records.read().native_seen:

@@ -13,15 +13,16 @@ from tuf.api.metadata import TargetFile
 from ..errors import SealingError, VerificationError
 from ..fetch import Source
 from ..model import Action, Build, ChannelDocument, ChannelHalt, Device, Release, decide
-from ..model.roles import archive_path, content_listed, published_path, role_name
+from ..model.roles import archive_path, content_listed, published_path
 from ..values import parse_time
-from ..verify import View
+from ..verify import Roles, View
 from . import transitions
 from .directory import StateDirectory
-from .floor import FloorStore
+from .floor import Floor, FloorStore
 from .freshness import Freshness, freshness
 from .guard import Guard
 from .holdings import Holdings
+from .kept import Kept
 from .plan import Archive, Plan, make_plan
 from .record import Installed, Record
 from .settings import Settings
@@ -107,16 +108,48 @@ def look(source: Source, root: bytes, place: StateDirectory, settings: Settings,
     """
     store = FloorStore(place.path)
     floor = store.read()  # before anything is asked: without a floor nothing may be believed
-    app, channel = settings.app, settings.channel
     view = View(source, root=root, folder=place.repository)
-    guard = Guard(floor, view, place.repository, now)
+    seen, floor = _held_against(floor, view, place, settings, now)
+    store.store(floor)
+    view.forget_documents()
+    return seen
+
+
+def look_back(root: bytes, place: StateDirectory, settings: Settings, now: datetime) -> Seen:
+    """Return what the last look saw, from what it left on this device alone; nothing is asked, and nothing written.
+
+    Raises what `look` would where a host serves just that, but for EXPIRED, which `Seen.freshness` says; and as `Kept`
+    does.
+    """
+    floor = FloorStore(place.path).read()
+    return _held_against(floor, Kept(place.repository, root), place, settings, now)[0]
+
+
+def _held_against(
+    floor: Floor, roles: Roles, place: StateDirectory, settings: Settings, now: datetime
+) -> tuple[Seen, Floor]:
+    """Return the documents that the roles sign, and what the floor becomes."""
+    app, channel = settings.app, settings.channel
+    guard = Guard(floor, roles, place.repository, now)
     guard.check_roles()
-    known = view.policy(app).channels.get(channel)
+    _check_readable(roles, app, channel)
+    document = roles.channel(app, channel)
+    halt = roles.halt(app).of(channel)
+    floor = guard.check_channel(document)
+    fresh = freshness(place.repository, app, channel, now)
+    listed = roles.role(app, channel).targets  # verified on the way to the document: no request
+    archives = dict(_archives(document, listed, settings.platform))
+    lowest = floor.lowest.number if floor.lowest else 0
+    return Seen(document, halt, roles.issued, lowest, fresh, archives), floor
+
+
+def _check_readable(roles: Roles, app: str, channel: str) -> None:
+    known = roles.policy(app).channels.get(channel)
     if known is None:
         raise VerificationError(
             "UNKNOWN_CHANNEL",
             f"The app {app!r} has no channel {channel!r}.",
-            hint=f"Its channels: {', '.join(view.policy(app).channels) or 'none'}.",
+            hint=f"Its channels: {', '.join(roles.policy(app).channels) or 'none'}.",
         )
     if known.sealed:
         raise SealingError(
@@ -124,15 +157,6 @@ def look(source: Source, root: bytes, place: StateDirectory, settings: Settings,
             f"The channel {channel!r} is sealed, and this client has no identity to open it.",
             hint="Make the client with --identity.",
         )
-    document = view.channel(app, channel)
-    halt = view.halt(app).of(channel)
-    floor = guard.check_channel(document)
-    store.store(floor)
-    view.forget_documents()
-    fresh = freshness(place.repository, role_name(app, channel), now)
-    listed = view.role(app, channel).targets  # verified on the way to the document: no request
-    archives = dict(_archives(document, listed, settings.platform))
-    return Seen(document, halt, view.issued, floor.lowest.number if floor.lowest else 0, fresh, archives)
 
 
 def outlook(seen: Seen, here: Here) -> Outlook:

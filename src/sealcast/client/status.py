@@ -63,5 +63,5 @@ def read_status(directory: Path, now: datetime) -> Status:
     """Return the status of the client in ``directory``. Raises as `read_settings` does."""
     settings = read_settings(directory)
     folder = StateDirectory(directory).repository
-    role = f"{settings.app}-{settings.channel}"
-    return Status(settings, Records(directory).read(), freshness(folder, role, now))
+    fresh = freshness(folder, settings.app, settings.channel, now)
+    return Status(settings, Records(directory).read(), fresh)

@@ -31,7 +31,7 @@ from .manifest import (
 )
 from .native import admits, parse_constraint
 from .policy import ChannelPolicy, Policy, read_policy
-from .rollout import bucket, device_digest, is_offered, permyriad
+from .rollout import Offer, bucket, device_digest, is_offered, offer, permyriad
 from .schedule import LIFETIMES, TIMESTAMP_INTERVAL, RoleKind, due_at, kind_of
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "ManifestEntry",
     "Notice",
     "Object",
+    "Offer",
     "Pack",
     "PackTotal",
     "Policy",
@@ -68,6 +69,7 @@ __all__ = [
     "due_at",
     "is_offered",
     "kind_of",
+    "offer",
     "parse_constraint",
     "permyriad",
     "read_channel",

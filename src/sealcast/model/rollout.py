@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+import msgspec
+
 from ..values import parse_time
 from .channel import Rollout
 from .halt import ChannelHalt
@@ -33,10 +35,39 @@ def permyriad(rollout: Rollout, issued: datetime) -> int:
     return share
 
 
+class Offer(msgspec.Struct, frozen=True):
+    """Whether a device that does not have the candidate yet may take it now, and why.
+
+    ``why`` is ``named`` (it is one of the rollout's devices), ``inside`` or ``outside`` the share, ``capped`` (the halt
+    document keeps it out), ``paused`` (by the channel) or ``halted`` (by the halt document). It is device ``bucket`` of
+    10,000, and those below ``share`` are offered the candidate.
+    """
+
+    why: str
+    bucket: int
+    share: int
+
+    @property
+    def given(self) -> bool:
+        """Whether the device may take the candidate."""
+        return self.why in {"named", "inside"}
+
+
+def offer(rollout: Rollout, halt: ChannelHalt, issued: datetime, device: str) -> Offer:
+    """Return what a rollout says of one device at ``issued``, the timestamp role's signed time."""
+    number, signed = bucket(rollout.salt, device), permyriad(rollout, issued)
+    share = min(signed, halt.cap)
+    if rollout.paused or halt.paused:
+        why = "paused" if rollout.paused else "halted"
+    elif device_digest(rollout.salt, device) in rollout.devices:
+        why = "named"
+    elif number < share:
+        why = "inside"
+    else:
+        why = "capped" if number < signed else "outside"
+    return Offer(why, number, share)
+
+
 def is_offered(rollout: Rollout, halt: ChannelHalt, issued: datetime, device: str) -> bool:
     """Tell whether a device that does not have the candidate yet may take it now."""
-    if rollout.paused or halt.paused:
-        return False
-    if device_digest(rollout.salt, device) in rollout.devices:
-        return True
-    return bucket(rollout.salt, device) < min(permyriad(rollout, issued), halt.cap)
+    return offer(rollout, halt, issued, device).given

@@ -125,7 +125,7 @@ def test_the_only_client_of_a_user_needs_no_name(device: Device, monkeypatch: py
 
 def test_a_directory_without_a_client_is_an_error_everywhere(device: Device) -> None:
     for verb in (["check"], ["update"], ["run", "--", "x"], ["ready"], ["fail", "--reason", "x"], ["rollback"],
-                 ["status"], ["events"]):  # fmt: skip
+                 ["status"], ["explain"], ["events"]):  # fmt: skip
         device(verb[0], "--dir", str(device.folder / "nowhere"), *verb[1:])
         assert (device.status, "NOT_INITIALISED" in device.err) == (10, True), verb
 

@@ -10,7 +10,7 @@ from sealcast.client.freshness import State, freshness
 from sealcast.values import format_time
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-LIVES = {"root": 365, "targets": 180, "snapshot": 21, "timestamp": 7, "demo-stable": 90}
+LIVES = {"root": 365, "targets": 180, "snapshot": 21, "timestamp": 7, "demo-stable": 90, "demo-halt": 365}
 
 
 def write(folder: Path, **days: float) -> None:
@@ -23,7 +23,7 @@ def write(folder: Path, **days: float) -> None:
 
 def test_new_signatures_are_fresh(tmp_path: Path) -> None:
     write(tmp_path)
-    found = freshness(tmp_path, "demo-stable", NOW)
+    found = freshness(tmp_path, "demo", "stable", NOW)
     assert (found.state, found.role) == (State.FRESH, "timestamp"), "the first to end"
 
 
@@ -32,14 +32,14 @@ def test_under_a_quarter_of_its_life_a_role_is_stale_then_expired(tmp_path: Path
     name = role.replace("-", "_")
     for share, state in ((0.26, State.FRESH), (0.24, State.STALE), (0.0, State.EXPIRED), (-1.0, State.EXPIRED)):
         write(tmp_path, **{name: LIVES[role] * share})
-        found = freshness(tmp_path, "demo-stable", NOW)
+        found = freshness(tmp_path, "demo", "stable", NOW)
         assert found.state is state
         assert state is State.FRESH or found.role == role
 
 
 def test_the_worst_role_counts(tmp_path: Path) -> None:
     write(tmp_path, timestamp=1, snapshot=-1, root=-3)
-    found = freshness(tmp_path, "demo-stable", NOW)
+    found = freshness(tmp_path, "demo", "stable", NOW)
     assert (found.state, found.role) == (State.EXPIRED, "root")
     assert found.expires == NOW - timedelta(days=3)
 
@@ -51,7 +51,7 @@ def test_what_cannot_be_read_is_unknown(tmp_path: Path, data: str | None) -> Non
     write(tmp_path)
     path = tmp_path / "metadata" / "snapshot.json"
     path.unlink() if data is None else path.write_text(data)
-    assert freshness(tmp_path, "demo-stable", NOW).state is State.UNKNOWN
+    assert freshness(tmp_path, "demo", "stable", NOW).state is State.UNKNOWN
 
 
 def test_a_timestamp_says_itself_how_long_it_lasts(tmp_path: Path) -> None:
@@ -62,4 +62,4 @@ def test_a_timestamp_says_itself_how_long_it_lasts(tmp_path: Path) -> None:
             "x-sealcast": {"issued": format_time(NOW + timedelta(hours=hours - 24))},
         }
         (tmp_path / "metadata" / "timestamp.json").write_text(json.dumps({"signed": signed}))
-        assert freshness(tmp_path, "demo-stable", NOW).state is state
+        assert freshness(tmp_path, "demo", "stable", NOW).state is state

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealcast.model import ChannelHalt, bucket, device_digest, is_offered, permyriad
+from sealcast.model import ChannelHalt, bucket, device_digest, is_offered, offer, permyriad
 from tests.samples import NOW, SALT, digest, rollout
 
 OTHER_SALT = "f" * 32
@@ -146,3 +146,19 @@ def test_with_a_halt_nobody_is_offered_more(share: int, cap: int, paused: bool, 
     if is_offered(made, halt, NOW, device):
         assert is_offered(made, EVERYBODY, NOW, device)
         assert bucket(SALT, device) < min(share, cap)
+
+
+def test_an_offer_says_why_and_is_what_decides() -> None:
+    shares = [(plan, halt) for plan in (0, 2_000, 10_000) for halt in (0, 2_000, 10_000)]
+    words = set()
+    for device in DEVICES[:200]:
+        for share, cap in shares:
+            plan, halt = rollout((0, share)), ChannelHalt(cap=cap)
+            found = offer(plan, halt, NOW, device)
+            words.add(found.why)
+            assert found.given is is_offered(plan, halt, NOW, device)
+            assert found.share == min(share, cap)
+            assert found.bucket == bucket(plan.salt, device)
+            assert found.given is (found.bucket < found.share)
+            assert (found.why == "capped") is (cap <= found.bucket < share)
+    assert words == {"inside", "outside", "capped"}

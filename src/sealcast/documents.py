@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +25,9 @@ MAX_DEPTH = 32
 """How deep a document may nest: far more than any needs, and far less than makes a reader run out of stack."""
 
 _CONTAINERS = frozenset({dict, list})
+# A number in an object or a list, as canonical bytes have it, that may be out of range. Three expressions, since one that
+# starts with a single byte is found ten times as fast.
+_LONG = tuple(re.compile(mark + rb"-?[0-9]{16}") for mark in (rb":", rb",", rb"\["))
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -53,6 +57,11 @@ def whole(pattern: str) -> str:
 def encode(value: object) -> bytes:
     """Return the canonical bytes of a document: sorted keys, no spaces, UTF-8, defaults left out."""
     return msgspec.json.encode(plain(value), order="sorted")
+
+
+def encode_parsed(value: object) -> bytes:
+    """Return the canonical bytes of what `parse` returned, as `encode` does, in a tenth of its time."""
+    return msgspec.json.encode(value, order="sorted")
 
 
 def plain(value: object) -> Any:
@@ -118,6 +127,12 @@ def parse(data: bytes, *, what: str, limit: int) -> Any:
     """
     if len(data) > limit:
         raise VerificationError("TOO_LARGE", f"{what} has {len(data)} bytes, more than the {limit} it may have.")
+    try:
+        value = _parse_canonical(data)
+        _check_depth(value)
+        return value
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        pass  # it is to be said what is wrong with it, or it is right and written in another way
     try:
         text = data.decode("utf-8")
         value = json.loads(
@@ -211,6 +226,18 @@ def _check_depth(value: Any) -> None:
     raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
 
 
+def _parse_canonical(data: bytes) -> Any:
+    """Return the value that ``data`` holds if they are the very bytes that `encode` writes for it.
+
+    No two parsers read such bytes differently. Raises ``msgspec.DecodeError``, ``ValueError`` or ``RecursionError``.
+    """
+    value = _CANONICAL.decode(data)
+    long = any(number.search(data) for number in _LONG)
+    if long or type(value) not in _CONTAINERS or encode_parsed(value) != data:
+        raise ValueError("it is not canonical")
+    return value
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -233,3 +260,6 @@ def _no_float(text: str) -> float:
 
 def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
+
+
+_CANONICAL = msgspec.json.Decoder(float_hook=_no_float)

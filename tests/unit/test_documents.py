@@ -146,8 +146,9 @@ def test_numbers_go_to_the_last_that_javascript_holds(number: int) -> None:
 @pytest.mark.parametrize(
     "number", [2**53, -(2**53), 2**53 + 1, 2**63, 2**64, 10**16, 10**17, -(10**16), 10**400, -(10**400)]
 )
-def test_numbers_beyond_are_refused(number: int) -> None:
-    what = unreadable(f"[{number}]")
+@pytest.mark.parametrize("around", ["%d", "[%d]", "[0,%d]", '{"a":%d}'])
+def test_numbers_beyond_are_refused(number: int, around: str) -> None:
+    what = unreadable(around % number)
     assert what.endswith("is out of range.")
     assert len(what) < 120
 
@@ -298,6 +299,21 @@ _JSON = st.recursive(
 def test_any_json_is_a_document_or_refused(value: Any, escaped: bool) -> None:
     data = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     assert outcome(lambda: there_and_back(data)) in {"", "BAD_METADATA", "UNKNOWN_DOCUMENT"}
+
+
+_NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.integers(-3, 3).map(lambda step: MAX_INTEGER + step) | st.floats()
+
+
+@given(_JSON | st.recursive(_NUMBERS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=2), inner)))
+def test_canonical_bytes_are_read_as_any_other_spelling(value: Any) -> None:
+    try:
+        data = msgspec.json.encode(value, order="sorted")
+    except (OverflowError, UnicodeEncodeError, msgspec.EncodeError):
+        return  # nothing that could be written so
+    other = json.dumps(json.loads(data), indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    assert outcome(lambda: read(data)) == outcome(lambda: read(other))
+    if not outcome(lambda: read(data)):
+        assert repr(read(data)) == repr(read(other))  # true is no 1 here
 
 
 @given(st.data())

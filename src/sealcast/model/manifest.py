@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from ..documents import MIB, Document, Leaf, bad, convert, decode_canonical, encode, parse, plain, whole
+from ..documents import MIB, Document, Leaf, bad, convert, decode_canonical, encode, encode_parsed, parse, plain, whole
 from ..errors import ObjectError
 from ..values import MAX_INTEGER, Content, check_paths, is_digest
 
@@ -133,7 +133,7 @@ def complete(skeleton_bytes: bytes, digests: Mapping[int, str]) -> bytes:
                 file["sha256"] = digests[file["sha256"]]
     except (KeyError, TypeError) as error:
         raise bad(what, "it does not fit what the delta rebuilds") from error
-    return encode(blanked)
+    return encode_parsed(blanked)
 
 
 def skeleton_contents(skeleton_bytes: bytes) -> tuple[tuple[str | None, int], ...]:

@@ -155,7 +155,7 @@ def _elsewhere_explained(node: ast.AST, classes: Mapping[str, str]) -> Iterator[
     """Yield the strings of ``node`` that need no second look: codes in place, exports, placeholders in a help page."""
     if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] in classes:
         yield node.args[0]
-    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"__all__", "_FACES"}:
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"__all__", "__getattr__"}:
         yield from ast.walk(node.value)
     if isinstance(node, ast.keyword) and node.arg == "metavar":
         yield from ast.walk(node.value)

@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
@@ -27,6 +28,10 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.2, 2.2, 2.4)
+"""Seconds between the tries of a rename: ten in all."""
+_HELD_OPEN = frozenset({5, 32, 33})
+"""What Windows says of a file that another program has open: ERROR_ACCESS_DENIED, SHARING_VIOLATION, LOCK_VIOLATION."""
 HAS_DIRECTORY_HANDLES = os.open in os.supports_dir_fd and os.mkdir in os.supports_dir_fd
 
 
@@ -34,7 +39,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace the file at ``path`` with ``data`` in one durable step. Raises ``OSError``."""
     temporary = _write_temporary(path, (data,), mode)
     try:
-        os.replace(temporary, path)
+        move(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -60,6 +65,28 @@ def copy_durably(source: Path, path: Path, *, mode: int = 0o644) -> bool:
         return False
     with source.open("rb") as file:
         return _put_in_place(_write_temporary(path, iter(lambda: file.read(CHUNK), b""), mode), path)
+
+
+def move(source: Path, target: Path, *, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Rename a file, over one that is there, or a directory, to a name that is free.
+
+    Windows refuses that while another program has one of them open, as scanners do with what is new: it is tried again
+    for ten seconds. Raises ``OSError``; then everything is as it was.
+    """
+    for pause in _PAUSES:
+        try:
+            os.replace(source, target)
+            return
+        except OSError as error:
+            if not is_held_open(error):
+                raise
+        sleep(pause)
+    os.replace(source, target)
+
+
+def is_held_open(error: OSError) -> bool:
+    """Tell whether the system refused something because another program has the file open; only Windows does."""
+    return getattr(error, "winerror", None) in _HELD_OPEN
 
 
 def make_directory(path: Path) -> None:
@@ -112,7 +139,7 @@ def _replace_exclusively(finished: Path, path: Path) -> bool:
     except FileExistsError:
         return False
     try:
-        os.replace(finished, path)
+        move(finished, path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -261,6 +288,15 @@ class Tree:
             if error.errno == errno.ELOOP:
                 raise self._unsafe(path) from error
             raise
+
+    def discard(self, path: str) -> None:
+        """Take away the file at ``path`` again, which `create` made. Raises ``OSError``."""
+        directory, _, name = path.rpartition("/")
+        where = self._directory(directory)
+        if where is None:
+            (self._root / path).unlink()
+        else:
+            os.unlink(name, dir_fd=where)
 
     def sync(self) -> None:
         """Bring the names in every directory of the tree to the disk, the deepest first."""

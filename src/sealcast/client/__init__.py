@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from .events import Event, Events, Kind, Listener, append_line, json_line
     from .explanation import Explanation, explain
     from .fact import Fact
+    from .examine import Examined, Fault, Finding
     from .following import follow
     from .launcher import Launch, Launcher
     from .look import Outlook
     from .plan import Plan, Route
+    from .repair import Repaired
     from .settings import Settings, init_directory, read_settings, this_platform
     from .status import Status, read_status
     from .summary import Summary, summarise
@@ -30,6 +32,9 @@ __getattr__ = load_from(
         "Events": "events",
         "Explanation": "explanation",
         "Fact": "fact",
+        "Examined": "examine",
+        "Fault": "examine",
+        "Finding": "examine",
         "Kind": "events",
         "Launch": "launcher",
         "Launcher": "launcher",
@@ -37,6 +42,7 @@ __getattr__ = load_from(
         "Outlook": "look",
         "Plan": "plan",
         "Route": "plan",
+        "Repaired": "repair",
         "Settings": "settings",
         "Status": "status",
         "Summary": "summary",
@@ -59,12 +65,16 @@ __all__ = [
     "Events",
     "Explanation",
     "Fact",
+    "Examined",
+    "Fault",
+    "Finding",
     "Kind",
     "Launch",
     "Launcher",
     "Listener",
     "Outlook",
     "Plan",
+    "Repaired",
     "Route",
     "Settings",
     "Status",

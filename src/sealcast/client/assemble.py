@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
 from ..errors import ObjectError
-from ..files import Tree, hash_file, sync_directory, write_durably
+from ..files import HAS_DIRECTORY_HANDLES, Tree, sync_directory, write_durably
 from ..model import Manifest
 from ..packs import FRAME_OUTPUT_LIMIT, Piece
 from ..values import Content, content_of
 from .flush import Flusher
-from .slots import FILES, MANIFEST, write_stamp
+from .reflink import clone
+from .shape import FILES, MANIFEST
+from .stamp import look, take_looks, write_stamp
+
+WORTH_SHARING = 64 * 1024
+"""Bytes from which on a file's bytes are shared on the disk rather than copied, where the file system can."""
+_SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 
 
 class Assembly:
@@ -36,6 +44,8 @@ class Assembly:
         self._lacking = dict(enumerate(manifest.contents))
         self._made: dict[int, str] = {}
         self._growing: dict[int, _Growing] = {}
+        self._sharing = sys.platform == "linux"  # until the file system says that it cannot
+        self._looks: dict[str, str] = {}
         self._flusher = Flusher()
         folder.mkdir(mode=0o755)
         (folder / FILES).mkdir(mode=0o755)
@@ -57,21 +67,56 @@ class Assembly:
         return dict(self._lacking)
 
     def take(self, number: int, source: Path) -> bool:
-        """Copy a content from a file that should have it; tell whether it did. Nothing else is ever written."""
+        """Copy a content from a file that should have it; tell whether it did. Nothing else is ever kept.
+
+        What is hashed is what is kept, never a file that could change between the two.
+        """
         content = self._lacking[number]
+        try:
+            handle = os.open(source, os.O_RDONLY | _SAFELY)
+        except OSError:
+            return False
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return False
+            return self._share(number, content, handle) or self._copy(number, content, handle)
+        finally:
+            os.close(handle)
+
+    def _share(self, number: int, content: Content, source: int) -> bool:
+        """Take a content by sharing its bytes on the disk with an open file, and hash it; tell whether it came."""
+        if not self._sharing or content.size < WORTH_SHARING:
+            return False
+        path, *others = self._paths(content)
+        target = self._create(path)
+        try:
+            self._sharing = clone(source, target)
+            good = self._sharing and _holds(target, content)
+            if good:
+                self._prove(number, content.sha256)
+                for other in others:
+                    self._repeat(target, other)
+        finally:
+            self._close(path, target)
+        if not good:
+            self._tree.discard(path)
+        return good
+
+    def _copy(self, number: int, content: Content, source: int) -> bool:
+        os.lseek(source, 0, os.SEEK_SET)
         if content.size <= FRAME_OUTPUT_LIMIT:
             data = _read(source, content.size + 1)
             if data is None or content_of(data) != content:
                 return False
             self._write(number, content, data, content.sha256)
             return True
-        try:
-            if hash_file(source) != content:
-                return False
-        except OSError:
+        if not _holds(source, content):
             return False
-        for piece, data in _pieces(number, source, content.size):
-            self.put(piece, data)
+        os.lseek(source, 0, os.SEEK_SET)
+        offset = 0
+        while offset < content.size and (data := _read(source, min(FRAME_OUTPUT_LIMIT, content.size - offset))):
+            self.put(Piece(number, offset, len(data)), data)
+            offset += len(data)
         return True
 
     def put(self, piece: Piece, data: bytes) -> None:
@@ -98,7 +143,7 @@ class Assembly:
             if not file.size:
                 if file.sha256 != content_of(b"").sha256:
                     raise ObjectError("BAD_PACK", f"{file.path!r} is empty and has a digest that nothing empty has.")
-                self._flusher.take(self._create(file.path))
+                self._close(file.path, self._create(file.path))
         self._flusher.finish()
         self._tree.sync()
         return {number: self._made[number] for number in self._blank}
@@ -106,7 +151,7 @@ class Assembly:
     def seal(self, manifest: bytes) -> None:
         """Write the manifest and the stamp beside the finished files: from here on the folder is a whole release."""
         write_durably(self.folder / MANIFEST, manifest)
-        write_stamp(self.folder, [file.path for file in self._manifest.files])
+        write_stamp(self.folder, take_looks(self.folder, [file.path for file in self._manifest.files], self._looks))
         sync_directory(self.folder.parent)
 
     def _write(self, number: int, content: Content, data: bytes, digest: str) -> None:
@@ -117,7 +162,7 @@ class Assembly:
             try:
                 _write(handle, data)
             finally:
-                self._flusher.take(handle)
+                self._close(path, handle)
 
     def _grow(self, piece: Piece, content: Content, data: bytes) -> None:
         growing = self._growing.get(piece.content)
@@ -130,16 +175,22 @@ class Assembly:
             return
         self._prove(piece.content, _digest(growing.handle))
         del self._growing[piece.content]
+        path, *others = self._paths(content)
         try:
-            for path in self._paths(content)[1:]:
-                handle = self._create(path)
-                try:
-                    for chunk in _chunks(growing.handle):
-                        _write(handle, chunk)
-                finally:
-                    self._flusher.take(handle)
+            for other in others:
+                self._repeat(growing.handle, other)
         finally:
-            self._flusher.take(growing.handle)
+            self._close(path, growing.handle)
+
+    def _repeat(self, handle: int, path: str) -> None:
+        """Write what an open file of ours holds to one more path."""
+        twin = self._create(path)
+        try:
+            if not (self._sharing and clone(handle, twin)):
+                for chunk in _chunks(handle):
+                    _write(twin, chunk)
+        finally:
+            self._close(path, twin)
 
     def _prove(self, number: int, digest: str) -> None:
         content = self._lacking[number]
@@ -154,6 +205,12 @@ class Assembly:
     def _create(self, path: str) -> int:
         return self._tree.create(path, executable=self._executable[path])
 
+    def _close(self, path: str, handle: int) -> None:
+        """Remember how a file looks that was just written, and have it brought to the disk and closed."""
+        if HAS_DIRECTORY_HANDLES:  # Windows tells of an open file otherwise than by its name
+            self._looks[path] = look(os.fstat(handle))
+        self._flusher.take(handle)
+
 
 class _Growing:
     """A content that comes in several pieces: the file that it is written to, and how many bytes are."""
@@ -163,21 +220,23 @@ class _Growing:
         self.written = 0
 
 
-def _read(path: Path, limit: int) -> bytes | None:
+def _read(handle: int, limit: int) -> bytes | None:
     """Return at most ``limit`` bytes of a file that another release has; None where it cannot be read."""
+    parts: list[bytes] = []
     try:
-        with path.open("rb") as file:
-            return file.read(limit)
+        while limit and (part := os.read(handle, limit)):
+            parts.append(part)
+            limit -= len(part)
     except OSError:
         return None
+    return b"".join(parts)
 
 
-def _pieces(number: int, source: Path, size: int) -> Iterator[tuple[Piece, bytes]]:
-    with source.open("rb") as file:
-        offset = 0
-        while offset < size and (data := file.read(min(FRAME_OUTPUT_LIMIT, size - offset))):
-            yield Piece(number, offset, len(data)), data
-            offset += len(data)
+def _holds(handle: int, content: Content) -> bool:
+    try:
+        return _digest(handle) == content.sha256
+    except OSError:
+        return False
 
 
 def _write(handle: int, data: bytes) -> None:

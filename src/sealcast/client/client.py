@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 
@@ -35,8 +35,14 @@ from .look import Here, Outlook, installed, look, outlook, settled
 from .plan import Plan
 from .record import Records
 from .settings import Settings, init_directory
-from .slots import Slots, empty, write_release
+from .shape import write_release
+from .slots import Slots, empty
 from .status import Status, read_status
+
+if TYPE_CHECKING:
+    from .examine import Examined
+    from .install import Installer
+    from .repair import Repaired, Repairer
 
 _CURRENT = timedelta(minutes=15)
 """How long a check is good for; an older update is looked at again before it is installed."""
@@ -178,6 +184,35 @@ class Client:
                     raise
                 self._install(self._again(update))
 
+    def verify(self, *, every: bool = False) -> tuple[Examined, ...]:
+        """Hash every file of the active release, or of ``every`` one that is kept, and tell what is wrong.
+
+        Reads this device alone, and changes nothing. Raises ``InstallError``: NOTHING_INSTALLED, BAD_EMBEDDED.
+        """
+        return self._repairer.verify(every=every)
+
+    def repair(self, *, every: bool = False) -> tuple[Repaired, ...]:
+        """Verify, and make anew what is damaged: of what is good on this device, and of what the host has.
+
+        The slot changes in one step where the system can. A program that runs from it should be started again. Raises
+        ``InstallError`` (CANNOT_REPAIR, SLOT_IN_USE, NOTHING_INSTALLED), and as `install` does.
+        """
+        with self._working():
+            return self._repairer.repair(every=every)
+
+    @property
+    def _repairer(self) -> Repairer:
+        from .repair import Repairer
+
+        return Repairer(
+            self._slots,
+            self._records,
+            self._launcher.embedded,
+            self._events,
+            lambda release, held: self._installer(release.version, held),
+            lambda: look(self._source, self._root, self._place, self.settings, self._clock()).channel,
+        )
+
     def status(self) -> Status:
         """Return what is installed, from this device's files alone."""
         return read_status(self._place.path, self._clock())
@@ -215,28 +250,30 @@ class Client:
     def _install(self, found: Outlook) -> None:
         if found.plan is None or found.build is None:
             raise AssertionError("an update has a plan")
-        from .download import Downloads  # most checks find nothing to install, and unpack nothing
-        from .install import Installer
-
         release = installed(found, self.settings)
         check_room(self._place.path, _room(found.plan, found.build.installed))
         version = release.version
-        installer = Installer(
-            self._slots,
-            self._place.staging,
-            Downloads(self._source, self._place.downloads),
-            self._holdings(),
-            sized=lambda done, total: self._events.emit(Kind.PROGRESS, version=version, done=done, total=total),
-            noted=lambda error: self._events.emit(
-                Kind.DOWNLOAD_FAILED, version=version, why=error.code, detail=error.what, recovered=True
-            ),
-        )
-        came = installer.install(found.build, found.plan)
+        came = self._installer(version, self._holdings()).install(found.build, found.plan)
         self._events.emit(Kind.DOWNLOADED, version=version, done=came)
         write_release(self._slots.folder(release.manifest), release)
         self._records.change(lambda now: transitions.stage(now, release))
         self._events.emit(Kind.STAGED, version=version, why=str(found.plan.route))
         self._clean_up()
+
+    def _installer(self, version: str, held: Holdings) -> Installer:
+        from .download import Downloads  # most checks find nothing to install, and unpack nothing
+        from .install import Installer
+
+        return Installer(
+            self._slots,
+            self._place.staging,
+            Downloads(self._source, self._place.downloads),
+            held,
+            sized=lambda done, total: self._events.emit(Kind.PROGRESS, version=version, done=done, total=total),
+            noted=lambda error: self._events.emit(
+                Kind.DOWNLOAD_FAILED, version=version, why=error.code, detail=error.what, recovered=True
+            ),
+        )
 
     def _holdings(self) -> Holdings:
         return Holdings(self._slots, self._launcher.embedded)

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     ROLLED_BACK = "rolled_back"
     DOWNLOAD_FAILED = "download_failed"
     UPDATE_FAILED = "update_failed"
+    DAMAGED = "damaged"
+    REPAIRED = "repaired"
     BLOCKED = "blocked"
     STALE = "stale"
     NOTICE = "notice"

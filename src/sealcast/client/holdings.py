@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from msgspec import Struct
 from ..errors import InstallError, SealcastError
 from ..model import Manifest, read_manifest
 from ..values import content_of
-from .slots import FILES, MANIFEST, Slots
+from .shape import FILES, MANIFEST
+from .slots import Slots
 
 
 class Held(Struct, frozen=True, dict=True):  # caches what it read
@@ -51,15 +52,16 @@ class Held(Struct, frozen=True, dict=True):  # caches what it read
 class Holdings:
     """The complete releases on this device, by manifest digest: the slots, and what the app embeds.
 
-    A slot that is not as it was verified is no release any more; single files of it may still be good.
+    A slot that is not as it was verified, or is ``doubted``, is no release any more; single files of it may still be
+    good.
     """
 
-    def __init__(self, slots: Slots, embedded: Path | None = None) -> None:
+    def __init__(self, slots: Slots, embedded: Path | None = None, doubted: Container[str] = ()) -> None:
         self._held: dict[str, Held] = {}
         self._damaged: list[Held] = []
         for digest in slots:
             held = Held(slots.folder(digest), digest)
-            if slots.is_intact(digest):
+            if digest not in doubted and slots.is_intact(digest):
                 self._held[digest] = held
             else:
                 self._damaged.append(held)
@@ -78,16 +80,27 @@ class Holdings:
         """Return the release with this manifest, or None."""
         return self._held.get(digest)
 
-    def contents(self, first: str | None = None) -> Mapping[str, Path]:
-        """Return a file for every content that is here, by digest; those of the release ``first`` before others."""
-        found: dict[str, Path] = {}
-        for held in (*sorted(self._held.values(), key=lambda held: held.digest != first), *self._damaged):
-            try:
-                for digest, paths in held.manifest.paths.items():
-                    found.setdefault(digest, held.folder / FILES / paths[0])
-            except SealcastError:
-                continue  # changed since it was found whole: it gives nothing
+    def contents(self, first: str | None = None) -> Mapping[str, tuple[Path, ...]]:
+        """Return the files that should have each content, by digest; those of the release ``first`` before others.
+
+        Of a whole release one file is named for each content; of a damaged one all, since one may be good.
+        """
+        found: dict[str, tuple[Path, ...]] = {}
+        for held in sorted(self._held.values(), key=lambda held: held.digest != first):
+            for digest, paths in _paths(held):
+                if digest not in found:
+                    found[digest] = (held.folder / FILES / paths[0],)
+        for held in self._damaged:
+            for digest, paths in _paths(held):
+                found[digest] = (*found.get(digest, ()), *(held.folder / FILES / path for path in paths))
         return found
+
+
+def _paths(held: Held) -> Iterable[tuple[str, tuple[str, ...]]]:
+    try:
+        return held.manifest.paths.items()
+    except SealcastError:
+        return ()  # changed since it was found whole: it gives nothing
 
 
 def _digest_of(folder: Path) -> str:

@@ -17,6 +17,8 @@ from .assemble import Assembly
 from .download import Downloads
 from .holdings import Held, Holdings
 from .plan import Plan, Step
+from .record import Installed
+from .shape import write_release
 from .slots import Slots, empty
 
 Sized = Callable[[int, int], None]
@@ -56,6 +58,18 @@ class Installer:
         empty(self._staging)
         folder = self._by_steps(plan) or self._by_archive(build, plan) or self._by_packs(build)
         self._slots.install(folder, digest)
+        return self._came
+
+    def repair(self, release: Installed, manifest: bytes) -> int:
+        """Make the slot of ``release`` anew from its trusted manifest; return how many bytes came for it.
+
+        Everything good that is on this device is taken, the damaged slot's own files included; the rest comes by packs.
+        Raises as `install` does.
+        """
+        empty(self._staging)
+        folder = self._pack_by_pack(manifest)
+        write_release(folder, release)
+        self._slots.install(folder, release.manifest)
         return self._came
 
     def _by_steps(self, plan: Plan) -> Path | None:
@@ -129,9 +143,13 @@ class Installer:
         return assembly.folder
 
     def _by_packs(self, build: Build) -> Path:
-        data = self._manifest(build)
+        held = self._held.get(build.manifest.sha256)
+        return self._pack_by_pack(held.manifest_bytes if held else self.fetch_manifest(build.manifest))
+
+    def _pack_by_pack(self, data: bytes) -> Path:
+        """Return the folder of the release with this manifest, made of what is here and of packs."""
         manifest = read_manifest(data)
-        with Assembly(self._staging / build.manifest.sha256[:32], manifest) as assembly:
+        with Assembly(self._staging / content_of(data).sha256[:32], manifest) as assembly:
             self._take(assembly, "")
             packs = {pack.content: pack for pack in _packs_for(manifest, assembly.lacking)}
             sizes = [content.size for content in manifest.contents]
@@ -145,15 +163,12 @@ class Installer:
             assembly.seal(data)
         return assembly.folder
 
-    def _manifest(self, build: Build) -> bytes:
-        """Return the manifest of ``build``, from what is held or from its pack."""
-        held = self._held.get(build.manifest.sha256)
-        if held is not None:
-            return held.manifest_bytes
-        wanted = build.manifest.pack.content
+    def fetch_manifest(self, entry: ManifestEntry) -> bytes:
+        """Return a manifest, from the object that carries it. Raises ``TransferError``, ``ObjectError``."""
+        wanted = Content(entry.pack.sha256, entry.pack.size)
         self._fetch([wanted])
-        data = read_single(self._downloads.path(wanted).read_bytes(), build.manifest.size)
-        if content_of(data) != Content(build.manifest.sha256, build.manifest.size):
+        data = read_single(self._downloads.path(wanted).read_bytes(), entry.size)
+        if content_of(data) != Content(entry.sha256, entry.size):
             raise ObjectError(
                 "HASH_MISMATCH",
                 "The pack of the manifest holds another manifest than the one that was signed.",
@@ -165,8 +180,7 @@ class Installer:
         """Copy what other releases on this device have."""
         here = self._held.contents(first)
         for number, content in assembly.lacking.items():
-            if content.sha256 in here:
-                assembly.take(number, here[content.sha256])
+            any(assembly.take(number, source) for source in here.get(content.sha256, ()))
 
     def _fetch(self, objects: Iterable[Content], path: str = "") -> None:
         """Fetch objects, or the one file that the site has at ``path``."""

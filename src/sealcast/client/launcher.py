@@ -23,7 +23,8 @@ from .events import Events, Kind, Listener
 from .floor import FloorStore
 from .record import Installed, Record, Records
 from .settings import read_settings
-from .slots import FILES, Slots, read_release
+from .shape import FILES, read_release
+from .slots import Slots
 from .transitions import STARTING, Conditions, Row
 
 _LOOK_SECONDS = 0.1

@@ -24,7 +24,7 @@ from .guard import Guard
 from .holdings import Holdings
 from .kept import Kept
 from .plan import Archive, Plan, make_plan
-from .record import Installed, Record
+from .record import Carrier, Installed, Record
 from .settings import Settings
 from .transitions import Conditions
 
@@ -193,13 +193,15 @@ def installed(found: Outlook, settings: Settings) -> Installed:
     """Return how the record will name the release that an outlook leads to."""
     if found.release is None or found.build is None:
         raise AssertionError("only an outlook with a plan is installed")
+    manifest = found.build.manifest
     return Installed(
-        manifest=found.build.manifest.sha256,
+        manifest=manifest.sha256,
         version=found.release.version,
         sequence=found.release.sequence,
         channel=settings.channel,
         retry=found.release.retry,
         native=found.build.native,
+        carrier=Carrier(sha256=manifest.pack.sha256, size=manifest.pack.size, manifest=manifest.size),
     )
 
 

@@ -30,10 +30,19 @@ _Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 _Short = Annotated[str, msgspec.Meta(max_length=256)]
 
 
+class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+    """The object that carries a manifest: its digest and size in bytes, and the size of the manifest."""
+
+    sha256: _Digest
+    size: _Number
+    manifest: _Number
+
+
 class Installed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A release as this device has it: its manifest's digest, and what the channel document said of it.
 
-    ``retry`` is the epoch under which it was installed, ``native`` the constraint on the native build.
+    ``retry`` is the epoch under which it was installed, ``native`` the constraint on the native build. ``carrier`` is
+    where the manifest can be had again, long after the channel has forgotten the release.
     """
 
     manifest: _Digest
@@ -42,6 +51,7 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: _Short
     retry: _Number = 0
     native: _Short = ""
+    carrier: Carrier | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,7 +5,7 @@ A slot is named by the first half of its manifest's digest and holds
     files/          the release
     manifest.json   what `files` must be, by the digest that the record names
     release.json    what the channel said of it, so that a copy of the folder can be embedded in an app
-    stamp           size, times and inode of every file when it was last verified
+    stamp           how every file looked when it was last verified (`sealcast.client.stamp`)
 
 A start compares the stamp, which is quick; only where something differs are all the files hashed again. Files that
 a release's own program adds beside them are its own affair.
@@ -14,25 +14,22 @@ a release's own program adds beside them are its own affair.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
-import stat
-import sys
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..documents import decode, encode
 from ..errors import InstallError, SealcastError
-from ..files import hash_file, remove_temporaries, sync_directory, write_durably
-from .record import Installed
+from ..files import is_held_open, move, remove_temporaries, sync_directory
+from .shape import FILES, MANIFEST, STAMP
+from .stamp import stamp_holds, take_looks, write_stamp
 
 if TYPE_CHECKING:
     from ..model import Manifest
 
-FILES, MANIFEST, RELEASE, STAMP = "files", "manifest.json", "release.json", "stamp"
 _NAME = re.compile(r"[0-9a-f]{32}")
-_RELEASE_LIMIT = 64 * 1024
 
 
 class Slots:
@@ -87,40 +84,44 @@ class Slots:
         if stamp_holds(folder):
             return True
         try:
+            paths = [file.path for file in self.manifest(manifest).files]
+            looks = take_looks(folder, paths)  # first: what changes while it is hashed is not stamped
             self.verify(manifest)
-        except SealcastError:
+        except (SealcastError, OSError):
             return False
         with contextlib.suppress(OSError):  # a full disk: the next start hashes again
-            write_stamp(folder, [file.path for file in self.manifest(manifest).files])
+            write_stamp(folder, looks)
         return True
 
     def verify(self, manifest: str) -> None:
         """Hash every file of a slot. Raises ``InstallError`` (SLOT_CHANGED) for the first that differs."""
-        files = self.files(manifest)
-        for file in self.manifest(manifest).files:
-            path = files / file.path
-            try:
-                found = hash_file(path)
-                executable = bool(path.stat().st_mode & stat.S_IXUSR)
-            except OSError as error:
-                raise _changed(manifest, f"the file {file.path!r} cannot be read ({error.strerror})") from error
-            if found != file.content:
-                raise _changed(manifest, f"the file {file.path!r} has other bytes")
-            if sys.platform != "win32" and executable != file.executable:
-                raise _changed(manifest, f"the file {file.path!r} lost or won its executable bit")
+        from .examine import faults
+
+        for found in faults(self.folder(manifest), self.manifest(manifest)):
+            raise _changed(manifest, f"{found.path}: {found.why}")
+
+    def distrust(self, manifest: str) -> None:
+        """Let no start believe in a slot before every file of it was hashed again. Raises ``OSError``."""
+        (self.folder(manifest) / STAMP).unlink(missing_ok=True)
 
     def install(self, staged: Path, manifest: str) -> Path:
-        """Make the complete folder ``staged`` the slot, by one durable rename, and return the slot."""
+        """Make the complete folder ``staged`` the slot, durably, and return the slot.
+
+        A slot that is there was found not to be whole. It changes places with the new one in one step where the system
+        can, else it goes first; then it lies in the trash, where a program that runs from it still finds it until the
+        next clean-up. Raises ``InstallError`` (SLOT_IN_USE) on Windows, ``OSError``.
+        """
+        from .exchange import exchange
+
         folder = self.folder(manifest)
-        self.discard(manifest)  # what stands there was found not to be whole
-        staged.rename(folder)
+        if exchange(staged, folder):
+            self._throw_away(staged)
+        else:
+            self._throw_away(folder)
+            move(staged, folder)
         sync_directory(self._directory)
         sync_directory(staged.parent)
         return folder
-
-    def discard(self, manifest: str) -> None:
-        """Take a slot away, if it is there: renamed in one step, then deleted."""
-        self._throw_away(self.folder(manifest))
 
     def clean_up(self, keep: Container[str]) -> None:
         """Row 17: delete every slot whose folder is not that of a manifest in ``keep``, and what is left in the trash.
@@ -131,23 +132,32 @@ class Slots:
         for folder in list(self._directory.iterdir()):
             if folder.name in keep:
                 remove_temporaries(folder)
-            else:
-                self._throw_away(folder)
+                continue
+            try:
+                self._throw_away(folder, os.replace)
+            except InstallError:
+                continue
+            sync_directory(self._directory)
         empty(self._trash)
 
-    def _throw_away(self, folder: Path) -> None:
+    def _throw_away(self, folder: Path, rename: Callable[[Path, Path], object] = move) -> None:
+        """Rename a folder into the trash, if it is there."""
         thrown = self._trash / folder.name
         shutil.rmtree(thrown, ignore_errors=True)
         try:
-            folder.rename(thrown)
+            rename(folder, thrown)
         except FileNotFoundError:
             return
-        except PermissionError:  # pragma: no cover - Windows, in use
-            if sys.platform == "win32":
-                return
-            raise
-        sync_directory(folder.parent)
-        shutil.rmtree(thrown, ignore_errors=True)
+        except OSError as error:
+            if not is_held_open(error):
+                raise
+            raise InstallError(
+                "SLOT_IN_USE",
+                "A program that runs from the installed release does not let go of it.",
+                safe="The release was left as it is.",
+                hint="Close the program, then run the command again.",
+                path=str(folder),
+            ) from error
 
 
 def empty(folder: Path) -> None:
@@ -157,52 +167,6 @@ def empty(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def write_release(folder: Path, release: Installed) -> None:
-    """Write into a slot what the channel said of its release."""
-    write_durably(folder / RELEASE, encode(release))
-
-
-def read_release(folder: Path) -> Installed:
-    """Return the release of a slot, or of a folder in the shape of one.
-
-    Raises ``InstallError`` (BAD_EMBEDDED): an app that embeds a release must ship the whole folder.
-    """
-    try:
-        with (folder / RELEASE).open("rb") as file:
-            data = file.read(_RELEASE_LIMIT + 1)
-        return decode(data, Installed, what=str(folder / RELEASE), limit=_RELEASE_LIMIT)
-    except (OSError, SealcastError) as error:
-        raise InstallError(
-            "BAD_EMBEDDED",
-            f"The embedded release in {str(folder)!r} cannot be used.",
-            hint=f"It must be a copy of a slot: {FILES}/, {MANIFEST} and {RELEASE}.",
-            path=str(folder),
-        ) from error
-
-
-def write_stamp(folder: Path, paths: list[str]) -> None:
-    """Note how the verified files of a slot look to the file system."""
-    lines = [f"{_look(folder / FILES / path)} {path}" for path in paths]
-    write_durably(folder / STAMP, "".join(f"{line}\n" for line in lines).encode())
-
-
-def stamp_holds(folder: Path) -> bool:
-    """Tell whether the files of a slot look as they did when they were verified, and the manifest is there."""
-    try:
-        lines = (folder / STAMP).read_text("utf-8").split("\n")[:-1]
-        looks = (line.split(" ", 5) for line in lines)
-        same = all(_look(folder / FILES / path) == " ".join(look) for *look, path in looks)
-    except (OSError, ValueError):
-        return False
-    return same and (folder / MANIFEST).is_file()
-
-
-def _look(path: Path) -> str:
-    """Return kind and mode, size, time of the bytes, time of anything, and inode: what an edit cannot leave alone."""
-    found = path.lstat()
-    return f"{found.st_mode:o} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
 
 
 def _changed(manifest: str, why: str) -> InstallError:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sealcast.client import assemble as module
 from sealcast.client import flush
 from sealcast.client.assemble import Assembly
-from sealcast.client.slots import stamp_holds
+from sealcast.client.stamp import stamp_holds
 from sealcast.errors import InstallError, ObjectError, SealcastError
 from sealcast.files import Tree
 from sealcast.model import File, Manifest, read_manifest

@@ -19,7 +19,7 @@ from sealcast.client import Launcher, init_directory, transitions
 from sealcast.client.events import Event, Events, Kind
 from sealcast.client.floor import FloorStore, Mark
 from sealcast.client.record import Installed, Record, Records
-from sealcast.client.slots import write_release
+from sealcast.client.shape import write_release
 from sealcast.errors import InstallError
 from sealcast.files import exclusive
 from tests.unit.client.sites import HandClock, Site, release

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from sealcast.client.assemble import Assembly
-from sealcast.client.slots import Slots, empty, read_release, stamp_holds, write_release
+from sealcast.client.shape import read_release, write_release
+from sealcast.client.slots import Slots, empty
+from sealcast.client.stamp import stamp_holds
 from sealcast.documents import encode
 from sealcast.errors import InstallError
 from sealcast.model import File, Manifest
@@ -85,7 +87,7 @@ def test_a_disk_that_takes_no_stamp_makes_no_slot_bad(kit: Kit, monkeypatch: pyt
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sealcast.client.slots.write_durably", full)
+    monkeypatch.setattr("sealcast.client.stamp.write_durably", full)
     assert kit.slots.is_intact(digest)
 
 
@@ -166,7 +168,10 @@ def test_installing_replaces_what_was_damaged(kit: Kit) -> None:
     (kit.slots.files(digest) / "sub/data").write_bytes(b"bad")
     assert kit.install() == digest
     assert kit.slots.is_intact(digest)
+    assert [path.name for path in (kit.folder / "trash").iterdir()] == [digest[:32]], "for a program that runs from it"
+    kit.slots.clean_up({digest[:32]})
     assert not list((kit.folder / "trash").iterdir())
+    assert kit.slots.is_intact(digest)
 
 
 def test_folders_that_are_no_slots_are_passed_over(kit: Kit) -> None:

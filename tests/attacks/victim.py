@@ -87,6 +87,10 @@ def update(order: dict[str, Any]) -> None:
         client.install(found)
 
 
+def repair(order: dict[str, Any]) -> None:
+    Client(directory=order["folder"], url=order["url"], http=HttpOptions(proxy="")).repair()
+
+
 def release(order: dict[str, Any]) -> None:
     Repository.open(order["folder"]).add_release(order["input"], version=order["version"])
 
@@ -135,6 +139,7 @@ class InTurn:
 WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     "command": command,
     "update": update,
+    "repair": repair,
     "release": release,
     "publish": publish,
 }

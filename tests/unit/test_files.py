@@ -839,3 +839,73 @@ def test_a_closed_tree_is_not_written_to(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="closed"):
             tree.create(path)
     assert names(tmp_path) == {"d"}
+
+
+# ---------------------------------------------------------------------------------------------------------- renames
+
+
+class Held:
+    """A rename that another program stands in the way of, as Windows tells it, for the first ``times`` tries."""
+
+    def __init__(self, times: int, winerror: int = 32) -> None:
+        self.left = times
+        self.winerror = winerror
+        self.waited: list[float] = []
+        self._replace = os.replace
+
+    def __call__(self, source: Path, target: Path) -> None:
+        if self.left:
+            self.left -= 1
+            error = PermissionError(errno.EACCES, "The process cannot access the file")
+            error.winerror = self.winerror  # type: ignore[misc,unused-ignore]
+            raise error
+        self._replace(source, target)
+
+
+@pytest.mark.parametrize("winerror", [5, 32, 33])
+def test_a_rename_waits_until_a_scanner_lets_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, winerror: int) -> None:
+    held = Held(7, winerror)
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "old").write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", held)
+    files.move(tmp_path / "new", tmp_path / "old", sleep=held.waited.append)
+    assert (tmp_path / "old").read_bytes() == b"new"
+    assert len(held.waited) == 7
+    assert held.waited == sorted(held.waited)
+
+
+def test_after_ten_seconds_the_old_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(1000)
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "old").write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", held)
+    with pytest.raises(PermissionError) as caught:
+        files.move(tmp_path / "new", tmp_path / "old", sleep=held.waited.append)
+    assert files.is_held_open(caught.value)
+    assert 9.9 < sum(held.waited) < 10.1
+    assert (tmp_path / "old").read_bytes() == b"old"
+
+
+def test_what_a_system_refuses_for_good_is_not_tried_again(tmp_path: Path) -> None:
+    waited: list[float] = []
+    with pytest.raises(FileNotFoundError) as caught:
+        files.move(tmp_path / "nothing", tmp_path / "x", sleep=waited.append)
+    assert not files.is_held_open(caught.value)
+    assert waited == []
+
+
+def test_a_state_file_that_is_held_open_is_written_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(3)
+    monkeypatch.setattr(os, "replace", held)
+    files.write_durably(tmp_path / "state", b"new")
+    assert (tmp_path / "state").read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [tmp_path / "state"]
+
+
+def test_a_file_is_taken_away_again(tmp_path: Path, ways: str) -> None:
+    with files.Tree(tmp_path) as tree:
+        os.close(tree.create("a/b"))
+        tree.discard("a/b")
+        os.close(tree.create("a/b"))
+        tree.discard("a/b")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "a"]

@@ -49,9 +49,7 @@ CLIENT = LazyGroup(
             "ready": Entry(f"{_HERE}.client:ready", "Report that the release works."),
             "fail": Entry(f"{_HERE}.client:fail", "Report that the release does not work."),
             "rollback": Entry(f"{_HERE}.client:rollback", "Go back to the release that worked before."),
-            "verify": Entry(
-                f"{_HERE}.client_repair:verify", "Read every installed byte, and say what is wrong."
-            ),
+            "verify": Entry(f"{_HERE}.client_repair:verify", "Read every installed byte, and say what is wrong."),
             "repair": Entry(f"{_HERE}.client_repair:repair", "Put right what is damaged."),
             "status": Entry(f"{_HERE}.client:status", "Show what is installed, staged and quarantined."),
             "explain": Entry(f"{_HERE}.client_explain:explain", "Say why this device is on this release."),

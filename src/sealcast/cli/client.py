@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .client_events import events_option, listening
-from .client_options import chosen, directory_option, native_option
+from .client_options import chosen, directory_option, native_option, progress
 from .command import command, dry_run_option
 from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..client import Event, Listener, Outlook
+    from ..client import Outlook
 
 NONCE_VARIABLE = "SEALCAST_NONCE"
 
@@ -62,7 +62,7 @@ def update(
         chosen(session, directory),
         native=native,
         clock=session.clock,
-        listener=listening(session, events_file, _progress(session, "downloading")),
+        listener=listening(session, events_file, progress(session, "downloading")),
     )
     found = client.outlook()
     _tell(session, found)
@@ -170,14 +170,6 @@ def status(session: Session, directory: Path | None) -> object:
     rows += [("quarantined", f"{one['version']} ({one['reason']})") for one in found["quarantine"]]
     out.fields(rows)
     return found
-
-
-def _progress(session: Session, what: str) -> Listener:
-    def listen(event: Event) -> None:
-        if event.event == "progress":
-            session.output.progress(event.done, event.total, f"{what} {event.version}")
-
-    return listen
 
 
 def _tell(session: Session, found: Outlook) -> None:

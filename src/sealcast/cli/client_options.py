@@ -1,13 +1,17 @@
-"""What the commands of a client have in common: which client is meant."""
+"""What the commands of a client have in common: which client is meant, and how far it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import ConfigError
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..client import Event, Listener
 
 DIRECTORY_VARIABLE = "SEALCAST_DIR"
 
@@ -45,3 +49,13 @@ def clients_folder() -> Path:
     import platformdirs  # only where no directory is named
 
     return platformdirs.user_data_path("sealcast", False) / "clients"
+
+
+def progress(session: Session, what: str) -> Listener:
+    """Return a listener that shows how far ``what`` has come."""
+
+    def listen(event: Event) -> None:
+        if event.event == "progress":
+            session.output.progress(event.done, event.total, f"{what} {event.version}")
+
+    return listen

@@ -174,6 +174,6 @@ def _changed(manifest: str, why: str) -> InstallError:
         "SLOT_CHANGED",
         f"The installed release {manifest[:12]} is not as it was verified: {why}.",
         safe="It is not started from; the release that was good before it is.",
-        hint="Run an update: what is damaged is fetched again.",
+        hint="Fetch again what is damaged: sealcast client repair",
         manifest=manifest,
     )

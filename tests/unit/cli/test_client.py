@@ -159,7 +159,7 @@ def test_progress_goes_to_the_bar(device: Device, monkeypatch: pytest.MonkeyPatc
     drawn: list[tuple[int, int, str]] = []
     output = Output(sys.stdout, sys.stderr, {})
     monkeypatch.setattr(output, "progress", lambda *what: drawn.append(what))
-    listen = module._progress(Session(output, None, {}, sys.stdin), "downloading")  # type: ignore[arg-type]
+    listen = module.progress(Session(output, None, {}, sys.stdin), "downloading")  # type: ignore[arg-type]
     listen(Event(event=Kind.PROGRESS, at="", version="2", done=1, total=4))
     listen(Event(event=Kind.STAGED, at=""))
     assert drawn == [(1, 4, "downloading 2")]

@@ -226,3 +226,38 @@ def test_an_embedded_release_that_is_not_whole_is_named(tmp_path: Path, data: by
     with pytest.raises(InstallError) as caught:
         read_release(tmp_path)
     assert caught.value.code == "BAD_EMBEDDED"
+
+
+class InUseError(PermissionError):
+    """What Windows says of a folder that a program runs from."""
+
+    winerror = 32
+
+
+def test_a_slot_that_a_program_runs_from_stays(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = kit.install()
+    monkeypatch.setattr("sealcast.client.exchange.exchange", lambda *_: False)
+    monkeypatch.setattr("sealcast.files.time.sleep", lambda _: None)
+
+    def refuse(source: Path, target: Path) -> None:
+        raise InUseError(13, "The process cannot access the file", str(source), None, str(target))
+
+    monkeypatch.setattr("sealcast.files.os.replace", refuse)
+    kit.slots.clean_up(())
+    assert list(kit.slots) == [digest], "until the next time"
+    monkeypatch.setattr("sealcast.client.slots.move", refuse)
+    with pytest.raises(InstallError) as caught:
+        kit.slots.install(kit.folder / "staging", digest)
+    assert caught.value.code == "SLOT_IN_USE"
+    assert kit.slots.is_intact(digest)
+
+
+def test_a_folder_that_the_system_refuses_to_move_is_an_error(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit.install()
+
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("sealcast.client.slots.os.replace", refuse)
+    with pytest.raises(PermissionError):
+        kit.slots.clean_up(())

@@ -19,7 +19,9 @@ from sealcast.client import record as record_module
 from sealcast.client.checked import write_checked
 from sealcast.client.floor import Floor, FloorStore, Mark
 from sealcast.client.record import Failure, Installed, Record, Records
-from sealcast.client.slots import FILES, MANIFEST, Slots, write_release, write_stamp
+from sealcast.client.shape import FILES, MANIFEST, write_release
+from sealcast.client.slots import Slots
+from sealcast.client.stamp import take_looks, write_stamp
 from sealcast.documents import encode
 from sealcast.errors import SealcastError
 from sealcast.model import File, Manifest
@@ -337,5 +339,5 @@ class Disk:
         file.write_bytes(BODY)
         file.chmod(0o755)
         (staged / MANIFEST).write_bytes(MANIFESTS[number])
-        write_stamp(staged, ["run.sh"])
+        write_stamp(staged, take_looks(staged, ["run.sh"]))
         self._slots.install(staged, DIGESTS[number])

@@ -12,9 +12,9 @@ from ..faces import load_from
 if TYPE_CHECKING:
     from .client import Client, Update
     from .events import Event, Events, Kind, Listener, append_line, json_line
+    from .examine import Examined, Fault, Finding
     from .explanation import Explanation, explain
     from .fact import Fact
-    from .examine import Examined, Fault, Finding
     from .following import follow
     from .launcher import Launch, Launcher
     from .look import Outlook
@@ -63,9 +63,9 @@ __all__ = [
     "Client",
     "Event",
     "Events",
+    "Examined",
     "Explanation",
     "Fact",
-    "Examined",
     "Fault",
     "Finding",
     "Kind",

@@ -23,7 +23,8 @@ from .holdings import Holdings
 from .launcher import Launcher
 from .look import Here, Outlook, Seen, look_back, outlook
 from .record import Records
-from .slots import Slots, stamp_holds
+from .slots import Slots
+from .stamp import stamp_holds
 
 
 class Explanation(Struct, frozen=True):

@@ -25,8 +25,8 @@ MAX_DEPTH = 32
 """How deep a document may nest: far more than any needs, and far less than makes a reader run out of stack."""
 
 _CONTAINERS = frozenset({dict, list})
-# A number in an object or a list, as canonical bytes have it, that may be out of range. Three expressions, since one that
-# starts with a single byte is found ten times as fast.
+# A number in an object or a list, as canonical bytes have it, that may be out of range. Three expressions, since one
+# that starts with a single byte is found ten times as fast.
 _LONG = tuple(re.compile(mark + rb"-?[0-9]{16}") for mark in (rb":", rb",", rb"\["))
 
 T = TypeVar("T", bound=msgspec.Struct)

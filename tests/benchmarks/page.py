@@ -93,8 +93,12 @@ def _losses(judged: Mapping[str, list[Target]]) -> Iterator[str]:
     yield f"## Where we lose\n\n{held} of {held + len(lost)} targets are held.\n"
     if lost:
         header, rows = verdicts([target for _, target in lost])
-        where = [(name, *row[:-1]) for (name, _), row in zip(lost, rows, strict=True)]
-        yield markdown_table(("where", *header[:-1]), where) + "\n"
+        where = [(name, *row[:-1], target.limit) for (name, target), row in zip(lost, rows, strict=True)]
+        yield (
+            "*limit* is what the ratio would be of the one part that nobody can leave out, where a peer or the floor "
+            "of the same run is that part.\n"
+        )
+        yield markdown_table(("where", *header[:-1], "limit"), where) + "\n"
 
 
 def _corpus(name: str, entry: Results, targets: list[Target]) -> Iterator[str]:

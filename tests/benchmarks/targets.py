@@ -133,7 +133,9 @@ def _client(entry: Entry) -> Iterator[Target]:
         alone, other = update["install"], entry["floor"]["seconds"]
         name = "client, download to durable: decompress, hash, write, fsync"
         cpu = _cpu(alone, entry["floor"])
-        yield Target(name, in_seconds(alone["seconds"]), in_seconds(other), alone["seconds"] / other, 1.5, cpu)
+        by_diff = "diff" in entry["ours"]["deltas"].get("normal", {}).get("codecs", ())
+        limit = "changed bytes are added in Python (decision 0010)" if by_diff else ""
+        yield Target(name, in_seconds(alone["seconds"]), in_seconds(other), alone["seconds"] / other, 1.5, cpu, limit)
     if "ostree" in peers:
         other = peers["ostree"]["apply"]["seconds"]
         cpu = _cpu(update["usage"], peers["ostree"]["apply"])

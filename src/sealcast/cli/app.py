@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
 from .. import __version__
 from . import edge
@@ -132,7 +131,7 @@ def _show_version(context: click.Context, _parameter: click.Parameter, value: bo
 def _enter(context: click.Context, directory: Path, no_color: bool) -> None:
     session: Session = context.obj
     session.output.plain |= no_color
-    context.obj = replace(session, directory=directory)
+    context.obj = session._replace(directory=directory)
 
 
 ROOT = _Root(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
-
-from msgspec import Struct
+from typing import NamedTuple, TextIO
 
 from ..values import Clock
 from .output import Output
 
 
-class Session(Struct, frozen=True):
+class Session(NamedTuple):
     """One run of the command line: where it prints, where it works, and what it knows of the world."""
 
     output: Output

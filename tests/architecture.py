@@ -16,12 +16,12 @@ from pathlib import Path
 ROOT = "sealcast"
 
 # Bottom to top. A unit (a package or a top-level module) imports from lower layers only, never sideways.
-# `values` stands below `files` and `documents`, which speak in its words.
+# `values` stands below `files` and `documents`, which speak in its words; `proquint` needs nobody.
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "errors faces",
-        "values",
+        "values proquint",
         "files documents",
         "config model packs sealing signing",
         "ceremony fetch hosting site",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,13 @@ from .client_options import clients_folder
 from .command import command
 from .output import good, name, strong
 from .session import Session
+
+
+def _words(_context: click.Context, _parameter: click.Parameter, given: str) -> list[str]:
+    try:
+        return shlex.split(given)
+    except ValueError as error:
+        raise click.BadParameter(f"{str(error).lower()} in the command") from error
 
 
 @command(
@@ -51,6 +59,14 @@ from .session import Session
     default=60,
     show_default=True,
     help="How soon a new release must report ready; 0: at any time.",
+)
+@click.option("--report", metavar="URL", default="", help="Post to this https URL how updates end (default: nobody).")
+@click.option(
+    "--report-command",
+    metavar="CMD",
+    default="",
+    callback=_words,
+    help="Start this command with each such report as its standard input.",
 )
 @click.option(
     "--dir",

@@ -26,7 +26,7 @@ from ..values import Clock
 from . import transitions
 from .directory import StateDirectory
 from .disk import check_room, disk_error
-from .events import Events, Kind, Listener
+from .events import Kind, Listener
 from .explanation import Explanation, explain
 from .freshness import State
 from .holdings import Holdings
@@ -127,7 +127,7 @@ class Client:
         self._clock = clock
         self._records = Records(self._place.path)
         self._slots = Slots(self._place.slots, self._place.trash)
-        self._events = Events(self._place.path, clock, listener)
+        self._events = self._launcher.events
 
     @classmethod
     def open(

@@ -22,7 +22,7 @@ from .disk import disk_error
 from .events import Events, Kind, Listener
 from .floor import FloorStore
 from .record import Installed, Record, Records
-from .settings import read_settings
+from .settings import Settings, read_settings
 from .shape import FILES, read_release
 from .slots import Slots
 from .transitions import STARTING, Conditions, Row
@@ -86,7 +86,7 @@ class Launcher:
         self._records = Records(self._directory)
         self._slots = Slots(place.slots, place.trash)
         self._floor = FloorStore(self._directory)
-        self._events = Events(self._directory, clock, listener)
+        self.events = Events(self._directory, clock, listener, _reporter(self.settings, place))
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """Start ``command`` in the release that is due, look after it, and return its exit status.
@@ -104,12 +104,12 @@ class Launcher:
             )
             try:
                 with child:
-                    self._events.emit(Kind.STARTED, version=launch.version, why="trial" if launch.nonce else "")
+                    self.events.emit(Kind.STARTED, version=launch.version, why="trial" if launch.nonce else "")
                     status = self._attend(child, launch)
             except InstallError as error:
                 if not launch.nonce:
                     raise
-                self._events.emit(Kind.ENDED, version=launch.version, why=error.code, detail=error.what)
+                self.events.emit(Kind.ENDED, version=launch.version, why=error.code, detail=error.what)
                 continue
             if status is not None:
                 return status
@@ -213,7 +213,7 @@ class Launcher:
     def _start_uncounted(self, record: Record, given: Conditions, error: OSError) -> Launch:
         """The disk takes no commit, so no trial can be counted, and none starts: what was good does."""
         failure = disk_error(error)
-        self._events.emit(Kind.UPDATE_FAILED, why=failure.code, detail=failure.what)
+        self.events.emit(Kind.UPDATE_FAILED, why=failure.code, detail=failure.what)
         release = transitions.uncounted(record, given)
         if release is None and self.embedded is None:
             raise failure
@@ -245,13 +245,13 @@ class Launcher:
                 break
             why = "failed" if _given_up(record, launch) else "not-ready" if time.monotonic() > ends else ""
             if why and not child.stopped:
-                self._events.emit(Kind.ENDED, version=launch.version, why=why)
+                self.events.emit(Kind.ENDED, version=launch.version, why=why)
                 return None
         record = self._records.read()
         still = record.trial and record.nonce == launch.nonce
         if child.stopped or _proved(record, launch) or (still and status == 0):
             return status
-        self._events.emit(Kind.ENDED, version=launch.version, why="exit", detail=str(status))
+        self.events.emit(Kind.ENDED, version=launch.version, why="exit", detail=str(status))
         return None
 
     def native_change(self, given: Conditions) -> Callable[[Record], Record] | None:
@@ -272,24 +272,33 @@ class Launcher:
         try:
             after = self._records.change(transition)
         except InstallError as error:
-            self._events.emit(Kind.REFUSED, version=version, why=error.code, detail=kind)
+            self.events.emit(Kind.REFUSED, version=version, why=error.code, detail=kind)
             raise
         if after.generation == before.generation:
             return False
         if kind is Kind.ROLLED_BACK:
             self._tell_left(why, before.active, after.active)
         else:
-            self._events.emit(kind, version=version)
+            self.events.emit(kind, version=version)
         return True
 
     def _tell(self, row: Row, before: Record, after: Record) -> None:
         if row in _REASONS:
             self._tell_left(_REASONS[row], before.active, after.active)
         elif row is Row.TRIAL:
-            self._events.emit(Kind.APPLIED, version=_version(after.active))
+            self.events.emit(Kind.APPLIED, version=_version(after.active))
 
     def _tell_left(self, why: str, left: Installed | None, to: Installed | None) -> None:
-        self._events.emit(Kind.ROLLED_BACK, version=_version(left), why=why, detail=_version(to))
+        self.events.emit(Kind.ROLLED_BACK, version=_version(left), why=why, detail=_version(to))
+
+
+def _reporter(settings: Settings, place: StateDirectory) -> Listener | None:
+    """Return who reports how updates end, where the app's owner asked for it."""
+    if settings.report is None:
+        return None
+    from .report import Reporter
+
+    return Reporter(settings, place.root)
 
 
 def _version(release: Installed | None) -> str:

@@ -6,7 +6,7 @@ import platform
 import re
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -28,12 +28,23 @@ _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 _Short = Annotated[str, msgspec.Meta(max_length=256)]
 
 
+class Reporting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is told how updates end (`sealcast.client.report`): an https URL, a command, or both.
+
+    ``secret`` (hex) is made for this alone: reports carry a hash of it that is another one each day.
+    """
+
+    secret: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32,64}$")]
+    url: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    command: tuple[_Text, ...] = ()
+
+
 class Settings(Document, frozen=True, kw_only=True, omit_defaults=True):
     """What a client was made for.
 
     ``device`` decides its place in rollouts and is sent nowhere. A release on trial is started ``boot_limit`` times at
     most, and must report ready within ``ready_seconds`` of each start (0: without a limit). ``embedded`` is the folder
-    of the release that the app itself ships, in the shape of a slot.
+    of the release that the app itself ships, in the shape of a slot. Without ``report`` nobody is told anything.
     """
 
     type: str = "sealcast/client/1"
@@ -46,6 +57,7 @@ class Settings(Document, frozen=True, kw_only=True, omit_defaults=True):
     boot_limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
     ready_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 60
     embedded: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    report: Reporting | None = None
 
 
 def this_platform(system: str = sys.platform, machine: str | None = None) -> str:
@@ -68,11 +80,14 @@ def init_directory(
     boot_limit: int = 3,
     ready_seconds: int = 60,
     embedded: Path | None = None,
+    report: str = "",
+    report_command: Sequence[str] = (),
     new_id: Callable[[], uuid.UUID] = uuid.uuid4,
 ) -> Settings:
     """Make ``directory`` the state directory of a client and return its settings.
 
-    ``root`` is the trusted root, as the publisher hands it out. Raises ``InstallError`` (ALREADY_INITIALISED,
+    ``root`` is the trusted root, as the publisher hands it out; ``report`` a URL, ``report_command`` the words of a
+    command, that are told how updates end. Raises ``InstallError`` (ALREADY_INITIALISED,
     UNSAFE_OWNER, BUSY), ``ConfigError`` (UNSAFE_NAME, BAD_ROOT, BAD_SETTINGS), or ``TransferError`` (BAD_URL,
     INSECURE_URL).
     """
@@ -87,6 +102,7 @@ def init_directory(
             boot_limit=boot_limit,
             ready_seconds=ready_seconds,
             embedded=str(embedded.resolve()) if embedded else "",
+            report=_reporting(report, report_command, new_id),
         )
     )
     _check_root(root)
@@ -144,6 +160,17 @@ def _absolute(url: str) -> str:
     from ..fetch import FolderSource, open_source
 
     return str(Path(url).resolve()) if isinstance(open_source(url), FolderSource) else url
+
+
+def _reporting(url: str, command: Sequence[str], new_id: Callable[[], uuid.UUID]) -> Reporting | None:
+    """Return where reports go, or None where nobody asked for any. Raises ``TransferError``: BAD_URL, INSECURE_URL."""
+    if not url and not command:
+        return None
+    if url:
+        from ..fetch import HttpSource
+
+        HttpSource(url)  # refuses what is neither https nor on this machine
+    return Reporting(secret=new_id().hex, url=url, command=tuple(command))
 
 
 def _checked(settings: Settings) -> Settings:

@@ -32,6 +32,20 @@ def test_what_is_given_reaches_the_settings(device: Device) -> None:
     assert (found["boot_limit"], found["ready_seconds"], found["embedded"]) == (5, 9, str(device.folder))
 
 
+def test_reports_are_off_unless_they_are_asked_for(device: Device) -> None:
+    device.init()
+    assert "report" not in json.loads((device.place / "client.json").read_text())
+    device.place = device.folder / "e"
+    device.init(
+        "--dir", str(device.place), "--report", "https://x.example.org/v1", "--report-command", "logger -t 'a b'"
+    )
+    found = json.loads((device.place / "client.json").read_text())["report"]
+    assert (found["url"], found["command"]) == ("https://x.example.org/v1", ["logger", "-t", "a b"])
+    device("init", "--url", str(device.site), "--root", str(device.root), "--app", "demo", "--channel", "stable",
+           "--report-command", "an 'open quote", "--dir", str(device.folder / "f"))  # fmt: skip
+    assert (device.status, "USAGE" in device.err) == (2, True)
+
+
 def test_the_main_job(device: Device) -> None:
     device.init()
     assert device.json("check") == {

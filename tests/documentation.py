@@ -94,7 +94,22 @@ def anchors(text: str) -> set[str]:
 # --------------------------------------------------------------------------------------------------------- errors
 
 LOOSE_BUT_NO_CODES = frozenset(
-    {"BEGIN", "CERTIFICATE", "DEST", "EDQUOT", "GET", "NFC", "NFD", "NFKC", "NO_COLOR", "PATH", "PYTHONUTF8", "TERM"}
+    {
+        "BEGIN",
+        "CERTIFICATE",
+        "CREATE_NO_WINDOW",
+        "DEST",
+        "EDQUOT",
+        "GET",
+        "NFC",
+        "NFD",
+        "NFKC",
+        "NO_COLOR",
+        "PATH",
+        "POST",
+        "PYTHONUTF8",
+        "TERM",
+    }
     | {"UNKNOWN_CA"}
 )
 """Words in capitals that the source holds and that are no codes of errors."""

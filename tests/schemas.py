@@ -170,6 +170,8 @@ _CHECKS: dict[str, Any] = {
     "maximum": lambda value, wanted: type(value) is not int or value <= wanted,
     "minLength": lambda value, wanted: not isinstance(value, str) or len(value) >= wanted,
     "maxLength": lambda value, wanted: not isinstance(value, str) or len(value) <= wanted,
+    "minProperties": lambda value, wanted: not isinstance(value, dict) or len(value) >= wanted,
+    "maxProperties": lambda value, wanted: not isinstance(value, dict) or len(value) <= wanted,
     "minItems": lambda value, wanted: not isinstance(value, list) or len(value) >= wanted,
     "maxItems": lambda value, wanted: not isinstance(value, list) or len(value) <= wanted,
     # As ECMAScript reads it: there, $ is the end of the text and never a place before a final newline.

@@ -135,6 +135,27 @@ def endless(start: bytes, piece: bytes) -> Behaviour:
     return behave
 
 
+def tunnel(exchange: Exchange) -> None:
+    """Carry bytes both ways, as a proxy does after CONNECT."""
+    host, _, port = exchange.request.path.rpartition(":")
+    with socket.create_connection(("127.0.0.1" if host.endswith(".example") else host, int(port))) as there:
+        exchange.send(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
+        back = threading.Thread(target=_pump, args=(there, exchange.connection))
+        back.start()
+        _pump(exchange.connection, there)
+        back.join()
+    exchange.hang_up()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while piece := source.recv(65536):
+            sink.sendall(piece)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # else a body waits 40 ms for the client to acknowledge the headers

@@ -78,7 +78,10 @@ EXAMPLES: dict[str, list[Any]] = {
     "pack": [PackHeader(frames=(PackFrame(size=3), PackFrame(codec="zstd", size=9, pieces=7)))],
     "policy": [
         Policy(
-            app="demo", channels={"stable": ChannelPolicy(sealed=True), "beta": ChannelPolicy()}, mirrors=("https://a",)
+            app="demo",
+            channels={"stable": ChannelPolicy(sealed=True), "beta": ChannelPolicy()},
+            mirrors=("https://a",),
+            pins={"a": {digest(1): at(0), digest(2): at(9)}},
         ),
     ],
     "public-key": [

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from .errors import InstallError, SealcastError
-from .values import Content
+from .errors import ConfigError, InstallError, SealcastError
+from .values import Content, printable
 
 CHUNK = 1024 * 1024
+_SECRET_LIMIT = 4096
 TEMPORARY_PREFIX = ".tmp-"
 """How the name of every unfinished file starts, so that a later run can tell it and remove it."""
 
@@ -175,6 +176,30 @@ def read_bounded(path: Path, limit: int, too_large: Callable[[], SealcastError])
     if len(data) > limit:
         raise too_large()
     return data
+
+
+def read_secret(path: Path) -> str:
+    """Return the one line in the file at ``path``: a passphrase, say. Raises ``ConfigError`` (BAD_PASSPHRASE_FILE)."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_SECRET_LIMIT + 1).decode("utf-8")
+    except OSError as error:
+        raise _bad_secret(path, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _bad_secret(path, "is not UTF-8 text") from None
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line or "\n" in line or len(text) > _SECRET_LIMIT:
+        raise _bad_secret(path, f"does not hold one line of up to {_SECRET_LIMIT} bytes")
+    return line
+
+
+def _bad_secret(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        "BAD_PASSPHRASE_FILE",
+        f"The passphrase file {printable(str(path))} {why}.",
+        hint="Put the passphrase, and nothing else, on its first line.",
+        path=str(path),
+    )
 
 
 def hash_file(path: Path) -> Content:

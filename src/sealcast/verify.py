@@ -39,6 +39,10 @@ from .values import content_of, parse_time, printable
 LIMITS = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
 """Bytes that each metadata file may have: python-tuf's own limits, so that other clients can read the site too."""
 
+_STALE = frozenset({"THRESHOLD", "ROLLBACK"})
+"""What a cache that keeps an answer too long looks like: a 404 of the new root while the timestamp is already signed by
+its keys, or an older timestamp. Asked for once more, past caches, before it is reported."""
+
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
 
 
@@ -74,8 +78,9 @@ def _check_delegator(holder: dict[str, Any], roles: object, what: str, ids: bool
 class _SiteFetcher(FetcherInterface):
     """Hands python-tuf the bytes of a site, each file strictly checked; remembers why a file was refused."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, anew: bool) -> None:
         self._source = source
+        self._anew = anew
         self.role = ""
         self.refusal: SealcastError | None = None
 
@@ -83,7 +88,7 @@ class _SiteFetcher(FetcherInterface):
         self.role = url.rpartition("/")[2].removesuffix(".json").rpartition(".")[2]
         self.refusal = None
         try:
-            data = self._source.read(url, limit=LIMITS.get(self.role, LIMITS["targets"]))
+            data = self._source.read(url, limit=LIMITS.get(self.role, LIMITS["targets"]), anew=self._anew)
             if data.lstrip()[:1] == b"<":
                 raise VerificationError(
                     "NOT_A_REPOSITORY",
@@ -244,20 +249,12 @@ class View(Roles):
         for directory in (folder, self._metadata, self._documents):
             directory.mkdir(mode=0o755, exist_ok=True)
         check_metadata(root, "root")
-        self._fetcher = _SiteFetcher(source)
-        config = UpdaterConfig(
-            root_max_length=LIMITS["root"],
-            timestamp_max_length=LIMITS["timestamp"],
-            snapshot_max_length=LIMITS["snapshot"],
-            targets_max_length=LIMITS["targets"],
-        )
         try:
-            self._updater = Updater(
-                str(self._metadata), "metadata/", fetcher=self._fetcher, config=config, bootstrap=root
-            )
-            self._updater.refresh()
-        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
-            self._refuse(error)
+            self._walk(root, anew=False)
+        except VerificationError as error:
+            if error.code not in _STALE:
+                raise
+            self._walk(root, anew=True)
         self.root = self._load("root", Root)
         self.timestamp = self._load("timestamp", Timestamp)
         self.snapshot = self._load("snapshot", Snapshot, self.timestamp.snapshot_meta)
@@ -296,6 +293,22 @@ class View(Roles):
         found = sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)
         for path in found[keep:]:
             path.unlink(missing_ok=True)
+
+    def _walk(self, root: bytes, *, anew: bool) -> None:
+        self._fetcher = _SiteFetcher(self._source, anew=anew)
+        config = UpdaterConfig(
+            root_max_length=LIMITS["root"],
+            timestamp_max_length=LIMITS["timestamp"],
+            snapshot_max_length=LIMITS["snapshot"],
+            targets_max_length=LIMITS["targets"],
+        )
+        try:
+            self._updater = Updater(
+                str(self._metadata), "metadata/", fetcher=self._fetcher, config=config, bootstrap=root
+            )
+            self._updater.refresh()
+        except (tuf_errors.RepositoryError, tuf_errors.DownloadError) as error:
+            self._refuse(error)
 
     def _delegate(self, name: str, app: str, channel: str) -> Targets:
         # Asking for a name in the role's folder makes python-tuf load and verify the role, as long as it finds the name

@@ -99,9 +99,9 @@ def test_looking_twice_asks_for_little(site: Site, client: Client) -> None:
     asked: list[str] = []
 
     class Counting(FolderSource):
-        def read(self, path: str, *, limit: int) -> bytes:
+        def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
             asked.append(path)
-            return super().read(path, limit=limit)
+            return super().read(path, limit=limit, anew=anew)
 
     client.source = Counting(site.folder)
     for _ in range(2):
@@ -490,10 +490,10 @@ def test_a_network_that_fails_is_told_as_such(site: Site, client: Client) -> Non
     client.look()
 
     class Broken(FolderSource):
-        def read(self, path: str, *, limit: int) -> bytes:
+        def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
             if "timestamp" in path:
                 raise TransferError("TOO_SLOW", "The host is too slow.")
-            return super().read(path, limit=limit)
+            return super().read(path, limit=limit, anew=anew)
 
     client.source = Broken(site.folder)
     error = client.refused()

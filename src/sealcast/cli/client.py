@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .client_events import events_option, listening
-from .client_options import chosen, directory_option, native_option, progress
+from .client_options import chosen, directory_option, native_option, opened, progress
 from .command import command, dry_run_option
 from .output import Piece, bad, caution, dim, good, strong
 from .session import Session
@@ -34,11 +34,7 @@ def check(session: Session, directory: Path | None, native: str | None, events_f
 
     Fetches and verifies the signed documents, and nothing else: two requests where nothing is new.
     """
-    from ..client import Client
-
-    client = Client.open(
-        chosen(session, directory), native=native, clock=session.clock, listener=listening(session, events_file)
-    )
+    client = opened(session, directory, native, listening(session, events_file))
     found = client.outlook()
     _tell(session, found)
     return found.as_dict()
@@ -56,14 +52,9 @@ def update(
 
     What runs now keeps running; the next start takes the new release. Stopped in the middle, the next run goes on.
     """
-    from ..client import Client, Update
+    from ..client import Update
 
-    client = Client.open(
-        chosen(session, directory),
-        native=native,
-        clock=session.clock,
-        listener=listening(session, events_file, progress(session, "downloading")),
-    )
+    client = opened(session, directory, native, listening(session, events_file, progress(session, "downloading")))
     found = client.outlook()
     _tell(session, found)
     due = found.plan is not None and not dry_run

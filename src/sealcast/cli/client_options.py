@@ -1,4 +1,4 @@
-"""What the commands of a client have in common: which client is meant, and how far it is."""
+"""What the commands of a client have in common: which client is meant, how it is opened, and how far it is."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from ..errors import ConfigError
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..client import Event, Listener
+    from ..client import Client, Event, Listener
 
 DIRECTORY_VARIABLE = "SEALCAST_DIR"
+KEY_VARIABLE = "SEALCAST_CLIENT_KEY_PASSPHRASE"
+"""Opens the private key of a client certificate, where no file was named that holds the passphrase."""
 
 directory_option = click.option(
     "--dir",
@@ -42,6 +44,19 @@ def chosen(session: Session, directory: Path | None) -> Path:
             hint=f"Name its directory with --dir, or in the variable {DIRECTORY_VARIABLE}.",
         )
     return found[0]
+
+
+def opened(session: Session, directory: Path | None, native: str | None, listener: Listener | None = None) -> Client:
+    """Return the client that is meant, opened. Raises as `chosen` and `Client.open` do."""
+    from ..client import Client
+
+    return Client.open(
+        chosen(session, directory),
+        native=native,
+        clock=session.clock,
+        passphrase=session.environment.get(KEY_VARIABLE, ""),
+        listener=listener,
+    )
 
 
 def clients_folder() -> Path:

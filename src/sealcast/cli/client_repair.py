@@ -9,7 +9,7 @@ import click
 
 from ..errors import InstallError
 from . import words
-from .client_options import chosen, directory_option, progress
+from .client_options import chosen, directory_option, opened, progress
 from .command import command
 from .output import bad, caution, dim, good, strong
 from .session import Session
@@ -63,11 +63,7 @@ def repair(session: Session, directory: Path | None, every: bool) -> object:
     The damaged release is made anew: of every good file on this device, and of the packs that hold the others. Start
     the app again afterwards. Files that it added to its release are not kept.
     """
-    from ..client import Client
-
-    place = chosen(session, directory)
-    client = Client.open(place, clock=session.clock, listener=progress(session, "repairing"))
-    done = client.repair(every=every)
+    done = opened(session, directory, None, progress(session, "repairing")).repair(every=every)
     for one in done:
         _tell(session, one.found)
         if one.came is not None:

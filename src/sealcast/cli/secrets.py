@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..errors import ConfigError, SigningError
+from ..errors import SigningError
+from ..files import read_secret
 from ..signing import VARIABLE, as_passphrase, variable_of
 from ..values import printable
 from .ask import can_ask, secret
@@ -18,8 +19,6 @@ NEW_VARIABLE = "SEALCAST_NEW_PASSPHRASE"
 """The variable that answers for a passphrase that replaces one; for one key, with ``_<KEYNAME>`` behind it."""
 
 FILE_OPTION = "--passphrase-file"
-
-_FILE_LIMIT = 4096
 
 Prompt = Callable[[str, bool], str]
 """Asks a question without showing the answer; twice, when the second argument says so."""
@@ -67,7 +66,7 @@ class Passphrases:
         if found := self._environment.get(own):
             return found
         if self._file is not None:
-            return _read(self._file)
+            return read_secret(self._file)
         if found := self._environment.get(self._variable):
             return found
         if not self._can_ask:
@@ -94,28 +93,4 @@ def passphrases(
         file=file,
         variable=variable,
         option=option,
-    )
-
-
-def _read(path: Path) -> str:
-    """Return the one line in the file at ``path``. Raises ``ConfigError`` (BAD_PASSPHRASE_FILE)."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(_FILE_LIMIT + 1).decode("utf-8")
-    except OSError as error:
-        raise _bad_file(path, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise _bad_file(path, "is not UTF-8 text") from None
-    line = text.removesuffix("\n").removesuffix("\r")
-    if not line or "\n" in line or len(text) > _FILE_LIMIT:
-        raise _bad_file(path, f"does not hold one line of up to {_FILE_LIMIT} bytes")
-    return line
-
-
-def _bad_file(path: Path, why: str) -> ConfigError:
-    return ConfigError(
-        "BAD_PASSPHRASE_FILE",
-        f"The passphrase file {printable(str(path))} {why}.",
-        hint="Put the passphrase, and nothing else, on its first line.",
-        path=str(path),
     )

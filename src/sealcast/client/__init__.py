@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .following import follow
     from .launcher import Launch, Launcher
     from .look import Outlook
+    from .network import Network
     from .plan import Plan, Route
     from .repair import Repaired
     from .settings import Settings, init_directory, read_settings, this_platform
@@ -39,6 +40,7 @@ __getattr__ = load_from(
         "Launch": "launcher",
         "Launcher": "launcher",
         "Listener": "events",
+        "Network": "network",
         "Outlook": "look",
         "Plan": "plan",
         "Route": "plan",
@@ -72,6 +74,7 @@ __all__ = [
     "Launch",
     "Launcher",
     "Listener",
+    "Network",
     "Outlook",
     "Plan",
     "Repaired",

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,7 +22,7 @@ from msgspec import Struct
 from ..errors import ConfigError, InstallError, ObjectError, SealcastError, TransferError
 from ..fetch import HttpOptions, Source, open_source
 from ..files import exclusive
-from ..model import Action
+from ..model import Action, Policy
 from ..values import Clock
 from . import transitions
 from .directory import StateDirectory
@@ -30,8 +31,10 @@ from .events import Kind, Listener
 from .explanation import Explanation, explain
 from .freshness import State
 from .holdings import Holdings
+from .hosts import PINS_EXPIRED, Hosts
 from .launcher import Launcher
-from .look import Here, Outlook, installed, look, outlook, settled
+from .look import Here, Outlook, Seen, installed, look, outlook, settled
+from .network import Network, http_options
 from .plan import Plan
 from .record import Records
 from .settings import Settings, init_directory
@@ -98,15 +101,19 @@ class Client:
         embedded: Path | None = None,
         clock: Clock = _now,
         source: Source | None = None,
+        network: Network | None = None,
+        passphrase: str = "",
         http: HttpOptions | None = None,
         listener: Listener | None = None,
     ) -> None:
         """Open the client in ``directory``; where there is none, make it from the other arguments.
 
         ``root`` is the trusted root that the app carries: given to a client that is there, it takes the place of the
-        one it was made with, and ``url`` that of its address. ``native`` is the version of the native app around the
-        releases. Raises as `init_directory` and `read_settings` do, and ``ConfigError`` (OTHER_CLIENT) when the
-        directory follows another channel.
+        one it was made with, ``url`` that of its address, and ``network`` that of how its hosts are reached.
+        ``passphrase`` opens the private key of a client certificate. ``http`` takes the place of the transfer options
+        that the network makes. ``native`` is the version of the native app around the releases. Raises as
+        `init_directory` and `read_settings` do, and ``ConfigError`` (OTHER_CLIENT) when the directory follows another
+        channel.
         """
         self._place = StateDirectory(Path(directory).resolve())
         if url and not self._place.settings.exists():
@@ -119,10 +126,16 @@ class Client:
                 platform=platform,
                 native=native or "",
                 embedded=embedded,
+                network=network,
+                passphrase=passphrase,
             )
         self._launcher = Launcher(self._place.path, clock=clock, native=native, listener=listener)
         _check_same(self.settings, app, channel)
-        self._source = source or open_source(url or self.settings.url, http)
+        self._url = url or self.settings.url
+        self._source = source
+        self._network = network or self.settings.network
+        self._passphrase = passphrase
+        self._http = http
         self._root = root or self._place.root.read_bytes()
         self._clock = clock
         self._records = Records(self._place.path)
@@ -137,16 +150,38 @@ class Client:
         native: str | None = None,
         clock: Clock = _now,
         source: Source | None = None,
+        passphrase: str = "",
         http: HttpOptions | None = None,
         listener: Listener | None = None,
     ) -> Self:
         """Open the client that `init_directory` made. Raises as `read_settings` does."""
-        return cls(directory=directory, native=native, clock=clock, source=source, http=http, listener=listener)
+        return cls(
+            directory=directory,
+            native=native,
+            clock=clock,
+            source=source,
+            passphrase=passphrase,
+            http=http,
+            listener=listener,
+        )
 
     @property
     def settings(self) -> Settings:
         """What this client was made for."""
         return self._launcher.settings
+
+    @cached_property
+    def _hosts(self) -> Hosts:
+        """Made when a host is to be asked: what needs none needs no passphrase either."""
+        options = self._http or http_options(self._network, passphrase=self._passphrase)
+        return Hosts(
+            self._source or open_source(self._url, options),
+            self._network,
+            options,
+            repository=self._place.repository,
+            app=self.settings.app,
+            noted=self._note_host,
+        )
 
     def check(self) -> Update | None:
         """Look whether there is something to install. Costs two requests where nothing is new.
@@ -210,7 +245,7 @@ class Client:
             self._launcher.embedded,
             self._events,
             lambda release, held: self._installer(release.version, held),
-            lambda: look(self._source, self._root, self._place, self.settings, self._clock()).channel,
+            lambda: self._see().channel,
         )
 
     def status(self) -> Status:
@@ -222,7 +257,7 @@ class Client:
         return explain(self._launcher, self._place, self._root, self._clock())
 
     def _look(self) -> Outlook:
-        seen = look(self._source, self._root, self._place, self.settings, self._clock())
+        seen = self._see()
         record = self._records.read()
         here = Here(
             settings=self.settings,
@@ -236,6 +271,9 @@ class Client:
         self._records.change(lambda now: settled(now, found))
         self._tell(found)
         return found
+
+    def _see(self) -> Seen:
+        return self._hosts.ask(lambda source: look(source, self._root, self._place, self.settings, self._clock()))
 
     def _again(self, update: Update) -> Outlook:
         found = self._look()
@@ -253,26 +291,28 @@ class Client:
         release = installed(found, self.settings)
         check_room(self._place.path, _room(found.plan, found.build.installed))
         version = release.version
-        came = self._installer(version, self._holdings()).install(found.build, found.plan)
+        came = self._installer(version, self._holdings(), found.policy).install(found.build, found.plan)
         self._events.emit(Kind.DOWNLOADED, version=version, done=came)
         write_release(self._slots.folder(release.manifest), release)
         self._records.change(lambda now: transitions.stage(now, release))
         self._events.emit(Kind.STAGED, version=version, why=str(found.plan.route))
         self._clean_up()
 
-    def _installer(self, version: str, held: Holdings) -> Installer:
+    def _installer(self, version: str, held: Holdings, policy: Policy | None = None) -> Installer:
+        """Return what makes slots; ``policy`` is that of the look which found the release, by default of the last."""
         from .download import Downloads  # most checks find nothing to install, and unpack nothing
         from .install import Installer
+
+        def noted(error: SealcastError) -> None:
+            self._events.emit(Kind.DOWNLOAD_FAILED, version=version, why=error.code, detail=error.what, recovered=True)
 
         return Installer(
             self._slots,
             self._place.staging,
-            Downloads(self._source, self._place.downloads),
+            Downloads(self._hosts.for_objects(policy, self._clock()), self._place.downloads, noted),
             held,
             sized=lambda done, total: self._events.emit(Kind.PROGRESS, version=version, done=done, total=total),
-            noted=lambda error: self._events.emit(
-                Kind.DOWNLOAD_FAILED, version=version, why=error.code, detail=error.what, recovered=True
-            ),
+            noted=noted,
         )
 
     def _holdings(self) -> Holdings:
@@ -312,6 +352,12 @@ class Client:
         except SealcastError as error:
             self._note(error, version)
             raise
+
+    def _note_host(self, code: str, what: str) -> None:
+        if code == PINS_EXPIRED:
+            self._events.emit(Kind.NOTICE, why=code, detail=what)
+        else:
+            self._events.emit(Kind.DOWNLOAD_FAILED, why=code, detail=what, recovered=True)
 
     def _note(self, error: SealcastError, version: str) -> None:
         if error.code == "BUSY":

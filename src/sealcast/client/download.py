@@ -1,8 +1,8 @@
 """Objects brought to the device: whole and proved by their digest, or not there.
 
 An object grows in ``<sha256>.part``, hashed while it is written; what a stopped run left is hashed again and continued.
-Wrong bytes are dropped and fetched once more from the start. Nothing here needs fsync: what a power cut spoils has
-another digest and is fetched again.
+Wrong bytes are dropped and fetched once more from the start, then from the next host. Nothing here needs fsync: what a
+power cut spoils has another digest and is fetched again.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..errors import ObjectError, TransferError
+from ..errors import ObjectError, SealcastError, TransferError
 from ..fetch import Source
 from ..files import hash_file
 from ..values import Content, object_path
@@ -29,12 +29,18 @@ Counted = Callable[[int], None]
 
 
 class Downloads:
-    """The folder of objects of one client, and the source they come from."""
+    """The folder of objects of one client, and the hosts they come from, the best first.
 
-    def __init__(self, source: Source, folder: Path) -> None:
-        self._source = source
+    ``noted`` hears of a host that failed, once: it is asked last from then on.
+    """
+
+    def __init__(self, sources: Sequence[Source], folder: Path, noted: Callable[[SealcastError], None]) -> None:
+        self._sources = sources
+        self._failed: list[Source] = []
+        self._noted = noted
         self._folder = folder
         self._stop = threading.Event()
+        self._failing = threading.Lock()
 
     def path(self, wanted: Content) -> Path:
         """Return where an object lies once it is fetched."""
@@ -70,18 +76,35 @@ class Downloads:
                 return
             path.unlink()
         part = path.with_name(f"{path.name}.part")
-        for _ in range(2):
-            if self._bring(wanted, place, part, counted):
-                part.replace(path)
-                return
-        raise ObjectError(
-            "HASH_MISMATCH",
-            f"The host gives other bytes for the object {wanted.sha256[:12]} than were published.",
-            hint="The host, or somebody before it, alters files. Tell the publisher if it stays so.",
-            object=wanted.sha256,
-        )
+        first: SealcastError | None = None
+        for source in self._in_order():
+            try:
+                if any(self._bring(source, wanted, place, part, counted) for _ in range(2)):
+                    part.replace(path)
+                    return
+                error: SealcastError = _other_bytes(wanted)
+            except (TransferError, ObjectError) as failure:
+                if failure.code == "STOPPED":
+                    raise
+                error = failure
+            first = first or error
+            self._fails(source, error)
+        raise first or AssertionError("objects come from somewhere")
 
-    def _bring(self, wanted: Content, place: str, part: Path, counted: Counted) -> bool:
+    def _in_order(self) -> list[Source]:
+        """Return the hosts as they are to be asked now: those that failed last."""
+        failed = list(self._failed)
+        return [source for source in self._sources if source not in failed] + failed
+
+    def _fails(self, source: Source, error: SealcastError) -> None:
+        with self._failing:
+            if source in self._failed:
+                return
+            self._failed.append(source)
+        if len(self._failed) < len(self._sources):
+            self._noted(error)
+
+    def _bring(self, source: Source, wanted: Content, place: str, part: Path, counted: Counted) -> bool:
         """Fetch one object into ``part``; drop it and return False when its bytes are wrong."""
         handle = os.open(
             part, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600
@@ -96,14 +119,15 @@ class Downloads:
                 have += len(chunk)
             counted(have)
             try:
-                for piece in self._stream(wanted, place, have):
+                for piece in self._stream(source, wanted, place, have):
                     file.write(piece)
                     digest.update(piece)
                     have += len(piece)
                     counted(len(piece))
                 good = have == wanted.size and digest.hexdigest() == wanted.sha256
-            except TransferError as error:
+            except (TransferError, ObjectError) as error:
                 if error.code not in {"BAD_RANGE", "TOO_LARGE"}:
+                    counted(-have)  # whoever continues counts what is here
                     raise
                 good = False  # the host has another file under this name: once more from the start
             if not good:
@@ -111,11 +135,11 @@ class Downloads:
                 file.truncate(0)
             return good
 
-    def _stream(self, wanted: Content, place: str, start: int) -> Iterable[bytes]:
+    def _stream(self, source: Source, wanted: Content, place: str, start: int) -> Iterable[bytes]:
         if start == wanted.size:
             return
         try:
-            for piece in self._source.stream(place, limit=wanted.size, start=start):
+            for piece in source.stream(place, limit=wanted.size, start=start):
                 if self._stop.is_set():
                     raise TransferError("STOPPED", "The download was stopped.", hint="Run the update again.")
                 yield piece
@@ -128,3 +152,12 @@ class Downloads:
                 hint="The publisher must publish again; a moment's delay between two copies can also be the cause.",
                 object=wanted.sha256,
             ) from error
+
+
+def _other_bytes(wanted: Content) -> ObjectError:
+    return ObjectError(
+        "HASH_MISMATCH",
+        f"The host gives other bytes for the object {wanted.sha256[:12]} than were published.",
+        hint="The host, or somebody before it, alters files. Tell the publisher if it stays so.",
+        object=wanted.sha256,
+    )

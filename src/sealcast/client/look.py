@@ -12,7 +12,7 @@ from tuf.api.metadata import TargetFile
 
 from ..errors import SealingError, VerificationError
 from ..fetch import Source
-from ..model import Action, Build, ChannelDocument, ChannelHalt, Device, Release, decide
+from ..model import Action, Build, ChannelDocument, ChannelHalt, Device, Policy, Release, decide
 from ..model.roles import archive_path, content_listed, published_path
 from ..values import parse_time
 from ..verify import Roles, View
@@ -33,7 +33,8 @@ class Outlook(Struct, frozen=True):
     """What a check found. ``why`` is a stable word, ``reason`` a sentence.
 
     ``plan`` is the route where something is to be fetched or staged; an outlook of ``ROLLBACK`` without one goes back
-    at the next start, to what is here. ``recalled`` are installed manifests that the documents take back.
+    at the next start, to what is here. ``recalled`` are installed manifests that the documents take back, ``policy`` is
+    what the targets role says of hosts.
     """
 
     action: Action
@@ -45,6 +46,7 @@ class Outlook(Struct, frozen=True):
     notice: dict[str, Any] | None = None
     freshness: Freshness | None = None
     recalled: tuple[str, ...] = ()
+    policy: Policy | None = None
 
     @property
     def version(self) -> str | None:
@@ -80,6 +82,7 @@ class Seen(Struct, frozen=True):
     lowest: int
     freshness: Freshness
     archives: Mapping[str, Archive] = {}
+    policy: Policy | None = None
 
 
 class Here(Struct, frozen=True):
@@ -132,7 +135,8 @@ def _held_against(
     app, channel = settings.app, settings.channel
     guard = Guard(floor, roles, place.repository, now)
     guard.check_roles()
-    _check_readable(roles, app, channel)
+    policy = roles.policy(app)
+    _check_readable(policy, channel)
     document = roles.channel(app, channel)
     halt = roles.halt(app).of(channel)
     floor = guard.check_channel(document)
@@ -140,16 +144,16 @@ def _held_against(
     listed = roles.role(app, channel).targets  # verified on the way to the document: no request
     archives = dict(_archives(document, listed, settings.platform))
     lowest = floor.lowest.number if floor.lowest else 0
-    return Seen(document, halt, roles.issued, lowest, fresh, archives), floor
+    return Seen(document, halt, roles.issued, lowest, fresh, archives, policy), floor
 
 
-def _check_readable(roles: Roles, app: str, channel: str) -> None:
-    known = roles.policy(app).channels.get(channel)
+def _check_readable(policy: Policy, channel: str) -> None:
+    known = policy.channels.get(channel)
     if known is None:
         raise VerificationError(
             "UNKNOWN_CHANNEL",
-            f"The app {app!r} has no channel {channel!r}.",
-            hint=f"Its channels: {', '.join(roles.policy(app).channels) or 'none'}.",
+            f"The app {policy.app!r} has no channel {channel!r}.",
+            hint=f"Its channels: {', '.join(policy.channels) or 'none'}.",
         )
     if known.sealed:
         raise SealingError(
@@ -181,6 +185,7 @@ def outlook(seen: Seen, here: Here) -> Outlook:
         notice=_notice(seen),
         freshness=seen.freshness,
         recalled=tuple(release.manifest for release in record.held if release.sequence in taken_back),
+        policy=seen.policy,
     )
     if decision.action is Action.ROLLBACK:
         return _back(found, seen, here)

@@ -17,6 +17,7 @@ from ..errors import ConfigError, InstallError, SealcastError
 from ..files import exclusive, remove_temporaries, write_durably
 from ..values import check_name
 from .directory import StateDirectory
+from .network import Network, absolute, check_network
 from .record import Record, Records
 
 _LIMIT = 64 * 1024
@@ -45,6 +46,7 @@ class Settings(Document, frozen=True, kw_only=True, omit_defaults=True):
     ``device`` decides its place in rollouts and is sent nowhere. A release on trial is started ``boot_limit`` times at
     most, and must report ready within ``ready_seconds`` of each start (0: without a limit). ``embedded`` is the folder
     of the release that the app itself ships, in the shape of a slot. Without ``report`` nobody is told anything.
+    ``network`` says how hosts are reached.
     """
 
     type: str = "sealcast/client/1"
@@ -58,6 +60,7 @@ class Settings(Document, frozen=True, kw_only=True, omit_defaults=True):
     ready_seconds: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 60
     embedded: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     report: Reporting | None = None
+    network: Network = Network()
 
 
 def this_platform(system: str = sys.platform, machine: str | None = None) -> str:
@@ -82,15 +85,20 @@ def init_directory(
     embedded: Path | None = None,
     report: str = "",
     report_command: Sequence[str] = (),
+    network: Network | None = None,
+    passphrase: str = "",
     new_id: Callable[[], uuid.UUID] = uuid.uuid4,
 ) -> Settings:
     """Make ``directory`` the state directory of a client and return its settings.
 
     ``root`` is the trusted root, as the publisher hands it out; ``report`` a URL, ``report_command`` the words of a
-    command, that are told how updates end. Raises ``InstallError`` (ALREADY_INITIALISED,
-    UNSAFE_OWNER, BUSY), ``ConfigError`` (UNSAFE_NAME, BAD_ROOT, BAD_SETTINGS), or ``TransferError`` (BAD_URL,
+    command, that are told how updates end. ``passphrase`` opens the private key of the network's client certificate,
+    and is kept nowhere. Raises ``InstallError`` (ALREADY_INITIALISED, UNSAFE_OWNER, BUSY), ``ConfigError``
+    (UNSAFE_NAME, BAD_ROOT, BAD_SETTINGS, and as `check_network`), or ``TransferError`` (BAD_URL,
     INSECURE_URL).
     """
+    network = absolute(network or Network())
+    check_network(network, url, passphrase)
     settings = _checked(
         Settings(
             url=_absolute(url),
@@ -103,6 +111,7 @@ def init_directory(
             ready_seconds=ready_seconds,
             embedded=str(embedded.resolve()) if embedded else "",
             report=_reporting(report, report_command, new_id),
+            network=network,
         )
     )
     _check_root(root)

@@ -28,8 +28,9 @@ class FolderSource:
         """The folder, as it was given."""
         return str(self._directory)
 
-    def read(self, path: str, *, limit: int) -> bytes:
+    def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
         """Return the file at ``path``. Raises ``TransferError``: UNSAFE_PATH, NOT_FOUND, READ_FAILED, TOO_LARGE."""
+        del anew  # no cache stands before a folder
         return b"".join(self.stream(path, limit=limit))
 
     def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import TransferError
@@ -38,12 +39,12 @@ class HttpSource:
 
     Its methods raise ``TransferError``: UNSAFE_PATH, NOT_FOUND, HTTP_STATUS, PROXY_AUTH, TRY_LATER, NETWORK,
     TLS_FAILED, TOO_SLOW, TOO_LARGE, TRUNCATED, BAD_ENCODING, BAD_RESPONSE, BAD_RANGE, REDIRECT_REFUSED,
-    NOT_A_REPOSITORY. The first request raises ``ConfigError`` for options that cannot be used: BAD_CA_BUNDLE,
-    BAD_CLIENT_CERTIFICATE, BAD_PROXY.
+    NOT_A_REPOSITORY, PIN_MISMATCH. The first request raises as `prepare` does.
     """
 
     def __init__(self, url: str, options: HttpOptions | None = None) -> None:
         """Raises ``TransferError``: BAD_URL, INSECURE_URL. Connects to nothing yet."""
+        self._url = url
         self._location: Location = parse_location(url)
         self._options = options or HttpOptions()
         self._wire: Wire | None = None
@@ -54,9 +55,25 @@ class HttpSource:
         """The site's URL, without credentials."""
         return (self._location.origin + self._location.prefix).rstrip("/")
 
-    def read(self, path: str, *, limit: int) -> bytes:
+    @property
+    def host(self) -> str:
+        """The host's name, in lower case, or its address; an IPv6 address in brackets."""
+        return self._location.host
+
+    def pinned(self, pins: frozenset[str]) -> HttpSource:
+        """Return the same site over connections of its own, on which the host must prove a key in ``pins``."""
+        return HttpSource(self._url, replace(self._options, pins=pins))
+
+    def prepare(self) -> None:
+        """Make ready for requests, without one.
+
+        Raises ``ConfigError`` for options that cannot be used: BAD_CA_BUNDLE, BAD_CLIENT_CERTIFICATE, BAD_PROXY.
+        """
+        self._connected()
+
+    def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
         """Return the whole small file at ``path``, within the total deadline."""
-        return self._read(self._location.target(path), limit)
+        return self._read(self._location.target(path), limit, anew)
 
     def read_url(self, url: str, *, limit: int) -> bytes:
         """Return what `read` does, for a complete and percent-encoded URL below `location`."""
@@ -70,13 +87,13 @@ class HttpSource:
         """Yield what `stream` does, for a complete and percent-encoded URL below `location`."""
         return self._stream(self._location.target_of(url), limit, start)
 
-    def _read(self, target: str, limit: int) -> bytes:
+    def _read(self, target: str, limit: int, anew: bool = False) -> bytes:
         deadline = self._options.monotonic() + self._options.limits.total_seconds
         tries = _Tries(self._options, deadline)
         while True:
             data = bytearray()  # not a list: a host may send megabytes in pieces of one byte
             try:
-                for piece in self._once(target, limit, 0, deadline):
+                for piece in self._once(target, limit, 0, deadline, anew):
                     data += piece
             except TransferError as error:
                 tries.wait_after(error)
@@ -100,11 +117,13 @@ class HttpSource:
             except TransferError as error:
                 tries.wait_after(error)
 
-    def _once(self, target: str, limit: int, start: int, deadline: float | None) -> Generator[bytes]:
+    def _once(
+        self, target: str, limit: int, start: int, deadline: float | None, anew: bool = False
+    ) -> Generator[bytes]:
         """One try: ask, follow, check, and yield the body from byte ``start`` of the file on."""
         options = self._options
         pace = Pace(self._shown(target), options.limits, options.monotonic, limit=limit, deadline=deadline)
-        response = self._ask(target, pace, start)
+        response = self._ask(target, pace, start, anew)
         try:
             if response.status not in {200, 206}:
                 _drain(response, pace.url)
@@ -120,10 +139,10 @@ class HttpSource:
         finally:
             response.close()
 
-    def _ask(self, target: str, pace: Pace, start: int) -> BaseHTTPResponse:
+    def _ask(self, target: str, pace: Pace, start: int, anew: bool) -> BaseHTTPResponse:
         wire = self._connected()
         for _ in range(_REDIRECTS + 1):
-            response = wire.get(target, pace, start)
+            response = wire.get(target, pace, start, anew)
             if response.status not in REDIRECTS:
                 return response
             to = response.headers.get("location", "")

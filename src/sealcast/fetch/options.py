@@ -46,6 +46,8 @@ class HttpOptions:
     ca_bundle: Path | None = None
     """PEM file of the authorities to trust *instead of* the system's."""
     client_certificate: ClientCertificate | None = None
+    pins: frozenset[str] = frozenset()
+    """SHA-256 digests of public keys (`sealcast.fetch.pins`); the host must prove to hold one. Empty: not pinned."""
     proxy: str | None = field(default=None, repr=False)
     """``http://[user:password@]host:port``; empty: none; None: what the system says (``HTTPS_PROXY``, ``NO_PROXY``)."""
     user_agent: str = ""

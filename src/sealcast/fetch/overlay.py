@@ -19,11 +19,11 @@ class Overlay:
         """Where the other files come from."""
         return self._source.location
 
-    def read(self, path: str, *, limit: int) -> bytes:
+    def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
         """Return the file as it will be."""
         data = self._files.get(path)
         if data is None:
-            return self._source.read(path, limit=limit)
+            return self._source.read(path, limit=limit, anew=anew)
         if len(data) > limit:
             raise too_large(path, limit)
         return data

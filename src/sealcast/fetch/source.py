@@ -22,8 +22,8 @@ class Source(Protocol):
         """The URL or folder, fit to print: never with credentials."""
         ...
 
-    def read(self, path: str, *, limit: int) -> bytes:
-        """Return the whole small file at ``path``, of at most ``limit`` bytes."""
+    def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
+        """Return the whole small file at ``path``, of at most ``limit`` bytes; ``anew``: not as a cache kept it."""
         ...
 
     def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:

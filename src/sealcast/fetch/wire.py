@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -43,6 +43,7 @@ class _Asking(Struct, frozen=True):
     """One request being made: its pace, and the answers begun (a proxy's, the host's), to close when it fails."""
 
     pace: Pace
+    pins: frozenset[str]
     begun: list[http.client.HTTPResponse]
 
 
@@ -102,6 +103,16 @@ class _PacedTlsConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _connect(self.host, self.port or self.default_port)
 
+    def connect(self) -> None:
+        super().connect()
+        asking = _ASKING.get()
+        if asking.pins:
+            from .pins import check_pin  # a client without pins pays nothing
+
+            # Before a byte of the request: what is asked for is nobody else's business.
+            tls: Any = self.sock  # ssl.SSLSocket, or urllib3's own where TLS runs inside of TLS
+            check_pin(tls.getpeercert(binary_form=True), asking.pins, asking.pace.url)
+
 
 class _PlainPool(HTTPConnectionPool):
     ConnectionCls = _PacedConnection
@@ -148,6 +159,7 @@ class Wire:
         proxy = "" if location.loopback else _proxy(location, options)
         manager = _manager(proxy, tls, options)
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self._pins = options.pins
         self._pool = manager.connection_from_host(location.host, location.port, location.scheme)
         self._fields = make_headers(
             keep_alive=True,
@@ -155,12 +167,17 @@ class Wire:
             basic_auth=location.credentials or None,
         ) | {"Accept-Encoding": "identity"}
 
-    def get(self, target: str, pace: Pace, start: int) -> BaseHTTPResponse:
-        """Ask for ``target`` from byte ``start`` on and return the answer, its body unread and undecoded."""
+    def get(self, target: str, pace: Pace, start: int, anew: bool) -> BaseHTTPResponse:
+        """Ask for ``target`` from byte ``start`` on and return the answer, its body unread and undecoded.
+
+        ``anew`` asks caches on the way to ask the host themselves (RFC 9111, section 5.2.1.4).
+        """
         fields = dict(self._fields)
         if start:
             fields["Range"] = f"bytes={start}-"
-        asking = _Asking(pace, [])
+        if anew:
+            fields["Cache-Control"] = "no-cache"
+        asking = _Asking(pace, self._pins, [])
         token = _ASKING.set(asking)
         try:
             with told(pace.url):

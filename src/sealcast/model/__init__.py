@@ -30,7 +30,7 @@ from .manifest import (
     skeleton_contents,
 )
 from .native import admits, parse_constraint
-from .policy import ChannelPolicy, Policy, read_policy
+from .policy import ChannelPolicy, PinSet, Policy, pins_in_force, read_policy
 from .rollout import Offer, bucket, device_digest, is_offered, offer, permyriad
 from .schedule import LIFETIMES, TIMESTAMP_INTERVAL, RoleKind, due_at, kind_of
 
@@ -54,6 +54,7 @@ __all__ = [
     "Offer",
     "Pack",
     "PackTotal",
+    "PinSet",
     "Policy",
     "Release",
     "RoleKind",
@@ -72,6 +73,7 @@ __all__ = [
     "offer",
     "parse_constraint",
     "permyriad",
+    "pins_in_force",
     "read_channel",
     "read_halt",
     "read_manifest",

@@ -26,7 +26,7 @@ class Host:
         self.script = list(script)
         self.starts: list[int] = []
 
-    def read(self, path: str, *, limit: int) -> bytes:
+    def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
         raise AssertionError("objects are streamed")
 
     def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 def fetch(host: object, folder: Path) -> tuple[Downloads, list[int]]:
     counts: list[int] = []
-    downloads = Downloads(host, folder)  # type: ignore[arg-type]
+    downloads = Downloads([host], folder, lambda _: None)  # type: ignore[arg-type]
     list(downloads.arriving([WANTED], counts.append))
     return downloads, counts
 
@@ -129,7 +129,7 @@ def test_a_signed_size_that_is_not_the_objects_is_refused(folder: Path) -> None:
 
     lie = Content(WANTED.sha256, WANTED.size + 1)
     with pytest.raises(ObjectError) as caught:
-        list(Downloads(Any(), folder).arriving([lie], lambda _: None))
+        list(Downloads([Any()], folder, lambda _: None).arriving([lie], lambda _: None))
     assert caught.value.code == "HASH_MISMATCH"
 
 
@@ -186,13 +186,13 @@ def test_several_come_at_once_and_one_failure_stops_them(folder: Path) -> None:
                 yield b""
 
     with pytest.raises(TransferError) as caught:
-        list(Downloads(Slow(), folder).arriving([content_of(data) for data in datas], lambda _: None))  # type: ignore[arg-type]
+        list(Downloads([Slow()], folder, lambda _: None).arriving([content_of(data) for data in datas], lambda _: None))  # type: ignore[arg-type]
     assert caught.value.code == "NETWORK"
 
 
 def test_one_object_is_asked_for_once(folder: Path) -> None:
     host = Host(DATA)
-    assert list(Downloads(host, folder).arriving([WANTED, WANTED], lambda _: None)) == [WANTED]
+    assert list(Downloads([host], folder, lambda _: None).arriving([WANTED, WANTED], lambda _: None)) == [WANTED]
     assert len(host.starts) == 1
 
 
@@ -209,7 +209,7 @@ def test_one_is_there_while_the_next_is_on_its_way(folder: Path) -> None:
                 assert first_is_used.wait(120)
             yield data
 
-    arriving = Downloads(Waiting(), folder).arriving(map(content_of, datas), lambda _: None)  # type: ignore[arg-type]
+    arriving = Downloads([Waiting()], folder, lambda _: None).arriving(map(content_of, datas), lambda _: None)  # type: ignore[arg-type]
     assert next(arriving) == content_of(datas[0])
     first_is_used.set()
     assert list(arriving) == [content_of(data) for data in datas[1:]]
@@ -230,8 +230,90 @@ def test_whoever_stops_asking_stops_the_others(folder: Path) -> None:
                 yield b"x"
 
     other = Content("1" * 64, 2**40)
-    arriving = Downloads(Endless(), folder).arriving([WANTED, other], lambda _: None)  # type: ignore[arg-type]
+    arriving = Downloads([Endless()], folder, lambda _: None).arriving([WANTED, other], lambda _: None)  # type: ignore[arg-type]
     assert next(arriving) == WANTED
     assert begun.wait(120)
     arriving.close()  # it would never return
     assert (folder / f"{other.sha256}.part").exists(), "and what came is kept"
+
+
+# ---------------------------------------------------------------------------------------------------- several hosts
+
+
+def fetch_from(hosts: list[Host], folder: Path) -> tuple[list[int], list[str]]:
+    counts: list[int] = []
+    notes: list[str] = []
+    downloads = Downloads(hosts, folder, lambda error: notes.append(error.code))
+    list(downloads.arriving([WANTED], counts.append))
+    assert downloads.path(WANTED).read_bytes() == DATA
+    return counts, notes
+
+
+GONE, DOWN, PINNED = (TransferError(code, "No.") for code in ("NOT_FOUND", "NETWORK", "PIN_MISMATCH"))
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ((GONE,), "INCOMPLETE_REPO"),
+        ((DOWN,), "NETWORK"),
+        ((PINNED,), "PIN_MISMATCH"),
+        ((b"x" * len(DATA), b"x" * len(DATA)), "HASH_MISMATCH"),
+    ],
+)
+def test_what_one_host_does_not_give_comes_from_the_next(
+    folder: Path, script: tuple[bytes | TransferError, ...], code: str
+) -> None:
+    second = Host(DATA)
+    counts, notes = fetch_from([Host(*script), second, Host()], folder)
+    assert (notes, second.starts, sum(counts)) == ([code], [0], len(DATA))
+
+
+def test_the_next_host_continues_where_the_first_one_stopped(folder: Path) -> None:
+    class Cut(Host):
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            return cut(DATA, 5000)
+
+    second = Host(DATA)
+    counts, _ = fetch_from([Cut(), second], folder)
+    assert second.starts == [5000]
+    assert sum(counts) == len(DATA)
+
+
+def test_a_first_half_that_was_wrong_costs_the_next_host_one_more_request(folder: Path) -> None:
+    class Liar(Host):
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            return cut(b"x" * len(DATA), 5000)
+
+    second = Host(DATA, DATA)
+    counts, _ = fetch_from([Liar(), second], folder)
+    assert second.starts == [5000, 0]
+    assert sum(counts) == len(DATA)
+
+
+def test_the_first_hosts_failure_counts_when_all_fail(folder: Path) -> None:
+    with pytest.raises(TransferError) as caught:
+        fetch_from([Host(DOWN), Host(GONE)], folder)
+    assert caught.value is DOWN
+
+
+def test_a_host_that_failed_is_asked_last_from_then_on(folder: Path) -> None:
+    other = content_of(DATA[:100])
+    asked: list[tuple[str, str]] = []
+
+    class Named(Host):
+        def __init__(self, name: str, *, up: bool) -> None:
+            self.location, self.up = name, up
+
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            asked.append((self.location, path))
+            if not self.up:
+                raise DOWN
+            return iter([DATA[:limit]])
+
+    notes: list[str] = []
+    downloads = Downloads([Named("a", up=False), Named("b", up=True)], folder, lambda error: notes.append(error.code))
+    for wanted in (WANTED, other):
+        list(downloads.arriving([wanted], lambda _: None))
+    assert [name for name, _ in asked] == ["a", "b", "b"]
+    assert notes == ["NETWORK"]

@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from sealcast.errors import ConfigError, TransferError
 from sealcast.fetch import ClientCertificate, HttpOptions, HttpSource, Limits
 from sealcast.fetch.wire import told
 from tests.authority import Authority
-from tests.servers import Behaviour, Exchange, Server, answer, raw, stalled
+from tests.servers import Behaviour, Server, answer, raw, stalled, tunnel
 
 LIMITS = Limits(backoff_seconds=0.001)
 HASTY = Limits(gap_seconds=0.3, total_seconds=0.6, backoff_seconds=0.001)
@@ -221,27 +220,6 @@ def test_connecting_counts_against_the_total(black_hole: Iterator[list[tuple[obj
 
 
 # ------------------------------------------------------------------------------------------------------ proxies
-
-
-def tunnel(exchange: Exchange) -> None:
-    """Carry bytes both ways, as a proxy does after CONNECT."""
-    host, _, port = exchange.request.path.rpartition(":")
-    with socket.create_connection(("127.0.0.1" if host.endswith(".example") else host, int(port))) as there:
-        exchange.send(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
-        back = threading.Thread(target=_pump, args=(there, exchange.connection))
-        back.start()
-        _pump(exchange.connection, there)
-        back.join()
-    exchange.hang_up()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while piece := source.recv(65536):
-            sink.sendall(piece)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 def test_a_proxy_carries_tls_it_cannot_read(tmp_path: Path, authority: Authority) -> None:

@@ -1,0 +1,138 @@
+"""The hosts of one site, and the order in which they are asked.
+
+The site's own host comes first, then the mirrors of the settings, then those that the policy names. No host is trusted
+more than another: whatever comes is verified as if nobody knew where it came from. A whole look at the metadata is
+taken from one host, so a stale mirror shows an older state at most, which the floor refuses where this device has seen
+more. Objects, which are named by their digests, come from whichever host gives them.
+
+Time stays bounded: there are seventeen hosts at most, each is held to the limits of `sealcast.fetch`, and once
+`PATIENCE` is over no further one is asked about metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import SealcastError, TransferError, VerificationError
+from ..fetch import HttpOptions, HttpSource, Source, open_source
+from ..model import Policy, pins_in_force, read_policy
+from .network import Network
+
+PATIENCE = 300.0
+"""Seconds after which a check that has failed on one host begins with no other."""
+
+PINS_EXPIRED = "pins-expired"
+"""Noted when a host's key is not checked any more."""
+
+_NOT_OF_THE_HOST = frozenset(
+    {"CLOCK_AHEAD", "CLOCK_BACK", "STATE_DAMAGED", "UNKNOWN_APP", "UNKNOWN_CHANNEL", "UNKNOWN_DOCUMENT"}
+)
+"""What the publisher signed, or what this device has wrong: another host could only hide it."""
+
+T = TypeVar("T")
+Noted = Callable[[str, str], None]
+"""Told a stable code, and a sentence."""
+
+
+class Hosts:
+    """Where one client finds its site. ``repository`` is the verifier's folder, ``app`` whose policy is meant."""
+
+    def __init__(
+        self,
+        own: Source,
+        network: Network,
+        options: HttpOptions,
+        *,
+        repository: Path,
+        app: str,
+        noted: Noted,
+    ) -> None:
+        self._own = own
+        self._network = network
+        self._options = options
+        self._repository = repository
+        self._app = app
+        self._noted = noted
+        self._best = own
+
+    def ask(self, question: Callable[[Source], T]) -> T:
+        """Return the first host's answer that holds; its host is asked for objects first.
+
+        A host that fails or serves what is refused costs nothing but its time: the next one is asked, and the refusal
+        is noted. Where none answers, the first host's error is raised, as if there were no mirrors. Raises as
+        ``question`` does.
+        """
+        failures: list[SealcastError] = []
+        ends = self._options.monotonic() + PATIENCE
+        for source in self._all(lambda: self._mirrors(self._remembered())):
+            if failures:
+                if self._options.monotonic() > ends:
+                    break
+                self._noted(failures[-1].code, f"{failures[-1].what} Next, {source.location} is asked.")
+            try:
+                found = question(source)
+            except (TransferError, VerificationError) as error:
+                failures.append(error)
+                if error.code in _NOT_OF_THE_HOST:
+                    break
+                continue
+            self._best = source
+            return found
+        raise failures[0]
+
+    def for_objects(self, policy: Policy | None, now: datetime) -> tuple[Source, ...]:
+        """Return where objects are fetched, in order; pinned hosts only over connections that prove a pinned key.
+
+        Without a ``policy`` the one that was verified last counts.
+        """
+        known = policy or self._remembered()
+        found = {source.location: source for source in (self._best, *self._all(lambda: self._mirrors(known)))}
+        return tuple(self._pinned(source, known, now) for source in found.values())
+
+    @staticmethod
+    def _mirrors(policy: Policy | None) -> tuple[str, ...]:
+        return policy.mirrors if policy else ()
+
+    def _all(self, mirrors: Callable[[], Iterable[str]]) -> Iterator[Source]:
+        """Yield each host once; ``mirrors`` are those of the policy, asked for when it is their turn."""
+        yield self._own
+        seen = {self._own.location}
+        for number, places in enumerate((lambda: self._network.mirrors, mirrors)):
+            for place in places():
+                source = self._open(place, signed=number == 1)
+                if source is not None and source.location not in seen:
+                    seen.add(source.location)
+                    yield source
+
+    def _open(self, place: str, *, signed: bool) -> Source | None:
+        """Return the mirror at ``place``, or None where it is none that this client can use."""
+        try:
+            # A policy names hosts of the web: never a folder of this device.
+            return HttpSource(place, self._options) if signed else open_source(place, self._options)
+        except TransferError as error:
+            self._noted(error.code, error.what)
+            return None
+
+    def _pinned(self, source: Source, policy: Policy | None, now: datetime) -> Source:
+        if not isinstance(source, HttpSource):
+            return source
+        pins = (policy.pins if policy else {}).get(source.host) or self._network.pins.get(source.host)
+        if not pins:
+            return source
+        if standing := pins_in_force(pins, now):
+            return source.pinned(standing)
+        self._noted(PINS_EXPIRED, f"All pins of {source.host} have ended: its key is not checked any more.")
+        return source
+
+    def _remembered(self) -> Policy | None:
+        """Return the policy that was verified last. Not verified again: all that its hosts serve will be."""
+        try:
+            targets = json.loads((self._repository / "metadata" / "targets.json").read_bytes())["signed"]["targets"]
+            digest = targets[f"{self._app}/policy.json"]["hashes"]["sha256"]
+            return read_policy((self._repository / "documents" / digest).read_bytes(), app=self._app)
+        except (OSError, ValueError, KeyError, TypeError, SealcastError):
+            return None

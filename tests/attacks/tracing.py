@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ CHANGES = (
 MOVING = ("lseek", "read", "pread64", "dup", "dup2", "dup3", "close")
 """Calls that say where the next write goes."""
 
+_UNFINISHED = " <unfinished ...>"
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+)(.*)")
 _HANDLE = re.compile(r"(AT_FDCWD|\d+)<([^>]*)>")
 
@@ -90,7 +91,7 @@ def options(log: Path, *, inject: str = "", moving: bool = False) -> list[str]:
 def calls(log: Path) -> Iterator[Call]:
     """Yield what a log tells, in the order in which it happened."""
     seen: Counter[tuple[str, str]] = Counter()
-    for line in log.read_text("latin-1").splitlines():
+    for line in _whole(log.read_text("latin-1").splitlines()):
         found = _LINE.match(line)
         if found is None:
             continue  # the end of a thread, or a signal
@@ -101,6 +102,19 @@ def calls(log: Path) -> Iterator[Call]:
         if opened := _HANDLE.match(result + rest):
             given = (*given, Handle(int(result), _text(opened[2]).decode()))
         yield Call(int(thread), name, number, given, int(result), "INJECTED" in rest)
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """Join the two halves of a call during which another process made one."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        thread = line.partition(" ")[0]
+        if line.endswith(_UNFINISHED):
+            begun[thread] = line.removesuffix(_UNFINISHED)
+        elif " resumed>" in line and thread in begun:
+            yield begun.pop(thread) + line.partition(" resumed>")[2]
+        else:
+            yield line
 
 
 def _argument(word: str) -> Handle | bytes | str:

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -104,12 +105,25 @@ def command(order: dict[str, Any]) -> None:
     os.environ.update(order.get("environment", {}))
     for module in (flush, download):
         module.ThreadPoolExecutor = InTurn  # type: ignore[misc,assignment]
+    if "forget" in order:
+        forget_to_flush(order["forget"] == "folders")
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         status = sealcast(order["words"])
     if status:
         code = said.getvalue().partition("error[")[2].partition("]")[0]
         raise SealcastError(code or f"status {status}", said.getvalue())
+
+
+def forget_to_flush(folders: bool) -> None:
+    """Seed a bug: files, or folders, are not brought to the disk."""
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode) != folders:
+            real(handle)
+
+    os.fsync = fsync  # type: ignore[assignment]
 
 
 class InTurn:

@@ -24,7 +24,7 @@ PYTHON ?= $(shell for candidate in python3.14 python3.13 python3.12 python3.11 p
 # Tests start many interpreters: what the first of them compiles, the others read.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-long bench docs lint format build lock clean
+.PHONY: help demo test test-long fuzz bench docs lint format build lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,11 @@ test: lint ## lint, then run every test but the long ones, with the coverage gat
 
 test-long: $(STAMP) ## the tests that take minutes, and many more random examples
 	HYPOTHESIS_PROFILE=long $(PY) -m pytest -n auto --dist worksteal -m "long or not long" -rs
+
+# How long each parser is fuzzed.
+SECONDS ?= 60
+fuzz: $(STAMP) ## every parser with changed samples; SECONDS=60 for each
+	$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 bench: $(STAMP) ## measure us beside our peers; ARGS="--full", "--corpus ionic", "--help"
 	$(PY) -m tests.benchmarks $(ARGS)

@@ -138,5 +138,5 @@ def json_line(event: Event) -> bytes:
 def events_in(lines: bytes) -> Iterator[Event]:
     """Yield the events in JSON lines, without those that cannot be read."""
     for line in lines.splitlines():
-        with contextlib.suppress(ValueError, msgspec.ValidationError):
+        with contextlib.suppress(ValueError, RecursionError, msgspec.ValidationError):
             yield msgspec.convert(json.loads(line), Event)

@@ -45,7 +45,7 @@ def freshness(folder: Path, app: str, channel: str, now: datetime) -> Freshness:
         try:
             signed = json.loads((folder / "metadata" / f"{name}.json").read_bytes())["signed"]
             found.append(_one(name, parse_time(signed["expires"]), _life(name, signed), now))
-        except (OSError, ValueError, KeyError, TypeError, SealcastError):
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, SealcastError):
             return Freshness(State.UNKNOWN)
     return max(found, key=lambda one: (_RANK.index(one.state), -one.expires.timestamp() if one.expires else 0))
 

@@ -24,7 +24,7 @@ from tests import cli_reference, worked_example
 TOP = Path(__file__).parents[1]
 DOCS = TOP / "docs"
 SRC = TOP / "src" / "sealcast"
-TRANSCRIPT_PAGES = ("docs/tutorial.md",)
+TRANSCRIPT_PAGES = ("docs/tutorial.md", "docs/guides/application-developer.md")
 """Pages whose consoles show what their commands print."""
 
 _FENCE = re.compile(r"^(```+)(.*)$")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import urllib.parse
@@ -19,6 +21,10 @@ import pytest
 
 from sealcast import errors
 from sealcast.cli.app import ROOT
+from sealcast.client import Client, Event, Kind, Settings
+from sealcast.client.fact import WORDS
+from sealcast.client.report import OUTCOMES, body_of
+from sealcast.client.settings import Reporting
 from sealcast.documents import encode
 from sealcast.model import skeleton_contents
 from sealcast.packs import DeltaReader, PackReader, Piece
@@ -89,6 +95,30 @@ def test_the_python_examples_run(tmp_path: Path, passphrase: str, monkeypatch: p
     assert [path.read_text() for path in device.rglob("index.html")] == ["<h1>Hello</h1>"]
 
 
+@unix
+def test_the_example_app_keeps_itself_up_to_date(tmp_path: Path) -> None:
+    repository = Repository.create_solo(tmp_path / "ws", app="demo", encrypted=False)
+    release, site = tmp_path / "dist", tmp_path / "site"
+    release.mkdir()
+    shutil.copy(DOCS / "examples" / "app.py", release)
+    for version in ("1.0.0", "1.1.0"):
+        (release / "version").write_text(version)
+        repository.add_release(release, version=version)
+        repository.plan_publish(site).run()
+        if version == "1.0.0":
+            root = (tmp_path / "ws" / "metadata" / "1.root.json").read_bytes()
+            client = Client(url=str(site), root=root, app="demo", channel="stable", directory=tmp_path / "device")
+            client.install(client.check())  # type: ignore[arg-type]
+    for said in (
+        "This is version 1.0.0.\nVersion 1.1.0 is ready: it starts the next time.\n",
+        "This is version 1.1.0.\n",
+    ):
+        command = ["client", "run", "--dir", str(tmp_path / "device"), "--", sys.executable, "app.py"]
+        done = subprocess.run([sys.executable, "-m", "sealcast", *command], capture_output=True, text=True, check=True)
+        assert done.stdout == said
+    assert client.status().phase == "idle"
+
+
 def test_an_example_that_fails_says_so_like_the_program(tmp_path: Path) -> None:
     done = run_example("publish.py", tmp_path, tmp_path, "1.0.0", tmp_path)
     assert done.returncode == 1
@@ -115,6 +145,49 @@ def example(script: str, *arguments: object) -> str:
 def run_example(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(DOCS / "examples" / script), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=600)
+
+
+# --------------------------------------------------------------------------------------------- what a client tells
+
+
+def cells_after(marker: str) -> list[list[str]]:
+    """Return the rows of the table in the guide that stands after a comment."""
+    table = (DOCS / "guides" / "application-developer.md").read_text("utf-8").split(f"<!-- {marker} -->")[1]
+    rows = itertools.takewhile(lambda line: line.startswith("|"), table.strip().splitlines())
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows][2:]
+
+
+def named(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_event_is_explained() -> None:
+    rows = cells_after("events")
+    assert [named(row[0]) for row in rows] == [[str(kind)] for kind in Kind]
+    fields = {field.name for field in msgspec.structs.fields(Event)}
+    for row in rows:
+        assert len(row) == 4
+        assert row[1]
+        assert row[3]
+        told = set(re.findall(r"`([a-z]+)`(?= \(|,|$)", re.sub(r"\([^)]*\)", "", row[2])))
+        assert told <= fields, row
+
+
+def test_every_fact_of_an_explanation_is_explained() -> None:
+    rows = {named(row[0])[0]: row for row in cells_after("explain")}
+    assert list(rows) == [*list(WORDS)[:-1], "decision", "attempt"]
+    for topic, words in WORDS.items():
+        assert tuple(named(rows[topic][1])) == words
+        assert rows[topic][2]
+
+
+def test_all_that_is_reported_is_told() -> None:
+    settings = Settings(url="/", app="a", channel="b", platform="c", device="d", report=Reporting(secret="0" * 32))
+    sent = json.loads(body_of(Event(event=Kind.STAGED, at="2026-01-01T00:00:00Z"), settings, b'{"signed":{}}'))
+    rows = cells_after("report")
+    assert {name for row in rows for name in named(row[0])} == set(sent)
+    guide = (DOCS / "guides" / "application-developer.md").read_text("utf-8")
+    assert all(f"`{kind}`" in guide.split("<!-- report -->")[0].rpartition("## Reports")[2] for kind in OUTCOMES)
 
 
 # ------------------------------------------------------------------------------------------------------------ pages
@@ -211,7 +284,7 @@ def test_options_in_shown_commands_exist() -> None:
     wrong = []
     for page in PAGES:
         for block in blocks(page.read_text("utf-8")):
-            if block.info.split(" ")[0] in {"sh", "console"}:
+            if block.info.split(" ")[0] in {"sh", "console", "ini"}:
                 for line in block.lines:
                     wrong += [f"{name_of(page)}: {line}" for line in [line] if not options_exist(line)]
     assert not wrong, "\n".join(wrong)
@@ -252,6 +325,16 @@ def test_an_error_has_one_row_in_its_table_and_tables_are_sorted() -> None:
     for kind in {kind for kind, _ in listed}:
         codes = [code for known, code in listed if known == kind]
         assert codes == sorted(codes), kind
+
+
+def test_every_error_has_a_cause_and_says_what_is_safe_and_what_comes_next() -> None:
+    rows = re.findall(r"^\| `[A-Z][A-Z0-9_]+` \|.*$", ERRORS, re.MULTILINE)
+    assert len(rows) == len(documentation.documented(ERRORS))
+    for row in rows:
+        _, cause, safe, following = (cell.strip() for cell in re.split(r"(?<!\\)\|", row.strip("|")))
+        assert len(cause) >= 15, row
+        assert safe, row
+        assert following, row
 
 
 def test_error_classes_stand_with_their_exit_status_and_what_is_safe() -> None:

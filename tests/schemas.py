@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from sealcast.ceremony import Proposal, Statement
 from sealcast.documents import Document
 from sealcast.model import ChannelDocument, HaltDocument, Manifest, Policy
 from sealcast.packs import DeltaHeader, PackHeader
@@ -37,7 +38,9 @@ PUBLIC = {
     "manifest": Public(Manifest, "Manifest"),
     "pack": Public(PackHeader, "Header of a pack"),
     "policy": Public(Policy, "Policy of an app"),
+    "proposal": Public(Proposal, "Proposal"),
     "public-key": Public(PublicRecord, "Public key record"),
+    "statement": Public(Statement, "Statement"),
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealcast.ceremony import Proposal, Statement
 from sealcast.documents import convert, encode
 from sealcast.errors import VerificationError
 from sealcast.model import (
@@ -84,6 +85,17 @@ EXAMPLES: dict[str, list[Any]] = {
             pins={"a": {digest(1): at(0), digest(2): at(9)}},
         ),
     ],
+    "proposal": [
+        Proposal(repository="00" * 16, root={"version": 1}),
+        Proposal(
+            repository="00" * 16,
+            roots=({"signed": {}},),
+            current={"signed": {}},
+            root={"version": 2},
+            targets={"version": 2},
+            files={"demo/policy.json": "{}"},
+        ),
+    ],
     "public-key": [
         PublicRecord(name="alice", keyid=digest(1), keytype="ed25519", scheme="ed25519", keyval=KeyValue(public="00")),
         PublicRecord(
@@ -95,6 +107,9 @@ EXAMPLES: dict[str, list[Any]] = {
             uri="pkcs11:token?id=02",
             created=at(0),
         ),
+    ],
+    "statement": [
+        Statement(proposal=digest(1), keyid=digest(2), signatures={"root": "00ff", "targets": "ab"}, time=at(0)),
     ],
 }
 
@@ -179,7 +194,10 @@ def test_the_examples_use_every_field() -> None:
         ("manifest", "packs.0.holds.0", [1, 2, 3, 4]),
         ("pack", "frames", []),
         ("policy", "channels", ["stable"]),
+        ("proposal", "roots", [1]),
+        ("proposal", "files", {"demo/policy.json": 1}),
         ("public-key", "keyval", {"public": "00", "x": 1}),
+        ("statement", "signatures", {"root": "0"}),
     ],
 )
 def test_what_the_code_refuses_the_schema_refuses(name: str, path: str, value: Any) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from sealcast.ceremony import Proposal, Statement
 from sealcast.documents import Document
-from sealcast.model import ChannelDocument, HaltDocument, Manifest, Policy
+from sealcast.model import CarriedFloor, ChannelDocument, HaltDocument, Manifest, Policy
 from sealcast.packs import DeltaHeader, PackHeader
 from sealcast.signing import PublicRecord
 
@@ -32,6 +32,7 @@ class Public(NamedTuple):
 
 
 PUBLIC = {
+    "carried-floor": Public(CarriedFloor, "Carried floor"),
     "channel": Public(ChannelDocument, "Channel document"),
     "delta": Public(DeltaHeader, "Header of a delta"),
     "halt": Public(HaltDocument, "Halt document"),

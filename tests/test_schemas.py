@@ -17,6 +17,8 @@ from sealcast.ceremony import Proposal, Statement
 from sealcast.documents import convert, encode
 from sealcast.errors import VerificationError
 from sealcast.model import (
+    CarriedChannel,
+    CarriedFloor,
     ChannelDocument,
     ChannelHalt,
     ChannelPolicy,
@@ -36,6 +38,17 @@ from tests.samples import SALT, at, build, channel, digest, file, manifest, rele
 NAMES = sorted(schemas.PUBLIC)
 
 EXAMPLES: dict[str, list[Any]] = {
+    "carried-floor": [
+        CarriedFloor(repository="a1", root=1, timestamp=2, snapshot=3, issued=at(0), channels={}),
+        CarriedFloor(
+            repository="a1",
+            root=1,
+            timestamp=2,
+            snapshot=3,
+            issued=at(0),
+            channels={"demo/stable": CarriedChannel(revision=4), "demo/beta": CarriedChannel(revision=4, lowest=2)},
+        ),
+    ],
     "channel": [
         ChannelDocument(app="demo", channel="stable", revision=1),
         channel(

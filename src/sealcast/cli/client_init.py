@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..errors import ConfigError
-from .client_options import KEY_VARIABLE, clients_folder
+from .client_options import KEY_VARIABLE, clients_folder, floor_option
 from .command import command
 from .output import good, name, strong
 from .session import Session
@@ -91,6 +91,7 @@ def _words(_context: click.Context, _parameter: click.Parameter, given: str) -> 
     metavar="FILE",
     help="The trusted root, from the publisher and not from the host.",
 )
+@floor_option
 @click.option("--app", required=True, metavar="NAME", help="The app to install.")
 @click.option("--channel", required=True, metavar="NAME", help="The channel to follow.")
 @click.option("--platform", metavar="NAME", help="The builds to take (default: this platform's, else `any`).")
@@ -132,7 +133,9 @@ def _words(_context: click.Context, _parameter: click.Parameter, given: str) -> 
     help="The client's directory, made for this user alone (default: in the user's data folder).",
 )
 @_options_of_hosts
-def init(session: Session, root: Path, app: str, channel: str, directory: Path | None, **settings: Any) -> object:
+def init(
+    session: Session, root: Path, floor: Path | None, app: str, channel: str, directory: Path | None, **settings: Any
+) -> object:
     """Make a client's directory, bound to a root and a channel.
 
     Everything that is downloaded later must lead back to this root. Nothing is fetched yet.
@@ -145,6 +148,7 @@ def init(session: Session, root: Path, app: str, channel: str, directory: Path |
     made = init_directory(
         place,
         root=root.read_bytes(),
+        floor=floor.read_bytes() if floor else b"",
         app=app,
         channel=channel,
         network=Network(**reached),

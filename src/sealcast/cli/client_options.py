@@ -28,6 +28,13 @@ native_option = click.option(
     "--native", metavar="VERSION", help="The version of the native app around the releases, if it changed."
 )
 
+floor_option = click.option(
+    "--floor",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The floor that the app carries, as `sealcast status --floor` wrote it: nothing older is accepted.",
+)
+
 
 def chosen(session: Session, directory: Path | None) -> Path:
     """Return the client's directory. Raises ``ConfigError`` (WHICH_CLIENT)."""
@@ -46,13 +53,20 @@ def chosen(session: Session, directory: Path | None) -> Path:
     return found[0]
 
 
-def opened(session: Session, directory: Path | None, native: str | None, listener: Listener | None = None) -> Client:
+def opened(
+    session: Session,
+    directory: Path | None,
+    native: str | None,
+    listener: Listener | None = None,
+    floor: Path | None = None,
+) -> Client:
     """Return the client that is meant, opened. Raises as `chosen` and `Client.open` do."""
     from ..client import Client
 
     return Client.open(
         chosen(session, directory),
         native=native,
+        floor=floor.read_bytes() if floor else b"",
         clock=session.clock,
         passphrase=session.environment.get(KEY_VARIABLE, ""),
         listener=listener,

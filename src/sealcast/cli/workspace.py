@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConfigError
+from ..files import write_durably
 from . import words
 from .channel import candidate, label, stable
 from .command import command, dry_run_option
@@ -114,14 +115,28 @@ def init(
     return {"workspace": folder, "app": app, "channels": created.workspace.config.app(app)[1].channels, "root": root}
 
 
-@command(example="sealcast status", exits=(3,))
-def status(session: Session) -> object:
+@command(
+    example="""
+    sealcast status
+    sealcast status --floor floor.json
+    """,
+    exits=(3,),
+)
+@click.option(
+    "--floor",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the floor that an app can carry: devices with it refuse anything older. Publish first.",
+)
+def status(session: Session, floor: Path | None) -> object:
     """Show what is live, and which signatures are due.
 
     Every role is listed with its version, when it expires and who signs it. A role that is due should be signed again;
     an expired one is refused by clients.
     """
     repository = open_to_read(session)
+    if floor is not None:
+        write_durably(floor, repository.floor() + b"\n")
     now, out = session.clock(), session.output
     roles = repository.status()
     documents = [document for app in repository.workspace.config.apps for document in repository.channels(app)]
@@ -145,6 +160,9 @@ def status(session: Session) -> object:
         ],
         right=[1],
     )
+    if floor is not None:
+        out.line()
+        out.line(good("Wrote"), " ", name(floor), dim(", for the app to carry beside its root"))
     advise_on_roles(session, len(roles))
     due = [role.role for role in roles if role.is_due(now)]
     if due:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..faces import load_from
 
 if TYPE_CHECKING:
-    from .client import Client, Update
+    from .client import Client
     from .events import Event, Events, Kind, Listener, append_line, json_line
     from .examine import Examined, Fault, Finding
     from .explanation import Explanation, explain
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from .look import Outlook
     from .network import Network
     from .plan import Plan, Route
+    from .recover import Recovered
     from .repair import Repaired
     from .settings import Settings, init_directory, read_settings, this_platform
     from .status import Status, read_status
     from .summary import Summary, summarise
+    from .update import Update
 
 __getattr__ = load_from(
     __name__,
@@ -44,11 +46,12 @@ __getattr__ = load_from(
         "Outlook": "look",
         "Plan": "plan",
         "Route": "plan",
+        "Recovered": "recover",
         "Repaired": "repair",
         "Settings": "settings",
         "Status": "status",
         "Summary": "summary",
-        "Update": "client",
+        "Update": "update",
         "append_line": "events",
         "explain": "explanation",
         "follow": "following",
@@ -77,6 +80,7 @@ __all__ = [
     "Network",
     "Outlook",
     "Plan",
+    "Recovered",
     "Repaired",
     "Route",
     "Settings",

@@ -17,18 +17,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from msgspec import Struct
-
 from ..errors import ConfigError, InstallError, ObjectError, SealcastError, TransferError
 from ..fetch import HttpOptions, Source, open_source
 from ..files import exclusive
 from ..model import Action, Policy
 from ..values import Clock
 from . import transitions
+from .carried import carried_least, kept_root
 from .directory import StateDirectory
 from .disk import check_room, disk_error
 from .events import Kind, Listener
 from .explanation import Explanation, explain
+from .floor import FloorStore, Least
 from .freshness import State
 from .holdings import Holdings
 from .hosts import PINS_EXPIRED, Hosts
@@ -41,10 +41,12 @@ from .settings import Settings, init_directory
 from .shape import write_release
 from .slots import Slots, empty
 from .status import Status, read_status
+from .update import Update
 
 if TYPE_CHECKING:
     from .examine import Examined
     from .install import Installer
+    from .recover import Recovered
     from .repair import Repaired, Repairer
 
 _CURRENT = timedelta(minutes=15)
@@ -53,33 +55,6 @@ _CURRENT = timedelta(minutes=15)
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Update(Struct, frozen=True):
-    """A verified release that this device may install, and when that was found out."""
-
-    outlook: Outlook
-    checked: datetime
-
-    @property
-    def version(self) -> str:
-        """The release's version."""
-        return self.outlook.version or ""
-
-    @property
-    def size(self) -> int:
-        """Bytes to download, at most."""
-        return self.outlook.plan.size if self.outlook.plan else 0
-
-    @property
-    def notes(self) -> str:
-        """What the publisher says of the release."""
-        return self.outlook.release.notes if self.outlook.release else ""
-
-    @property
-    def mandatory(self) -> bool:
-        """Whether the publisher asks the app not to go on without it."""
-        return self.outlook.release.mandatory if self.outlook.release else False
 
 
 class Client:
@@ -99,6 +74,7 @@ class Client:
         platform: str | None = None,
         native: str | None = None,
         embedded: Path | None = None,
+        floor: bytes = b"",
         clock: Clock = _now,
         source: Source | None = None,
         network: Network | None = None,
@@ -109,11 +85,12 @@ class Client:
         """Open the client in ``directory``; where there is none, make it from the other arguments.
 
         ``root`` is the trusted root that the app carries: given to a client that is there, it takes the place of the
-        one it was made with, ``url`` that of its address, and ``network`` that of how its hosts are reached.
-        ``passphrase`` opens the private key of a client certificate. ``http`` takes the place of the transfer options
-        that the network makes. ``native`` is the version of the native app around the releases. Raises as
-        `init_directory` and `read_settings` do, and ``ConfigError`` (OTHER_CLIENT) when the directory follows another
-        channel.
+        one it was made with, ``url`` that of its address, and ``network`` that of how its hosts are reached. ``floor``
+        is what `sealcast status --floor` wrote when the app was built: nothing older is accepted, also where the
+        directory was deleted. ``passphrase`` opens the private key of a client certificate. ``http`` takes the place of
+        the transfer options that the network makes. ``native`` is the version of the native app around the releases.
+        Raises as `init_directory` and `read_settings` do, and ``ConfigError`` (OTHER_CLIENT) when the directory follows
+        another channel.
         """
         self._place = StateDirectory(Path(directory).resolve())
         if url and not self._place.settings.exists():
@@ -126,6 +103,7 @@ class Client:
                 platform=platform,
                 native=native or "",
                 embedded=embedded,
+                floor=floor,
                 network=network,
                 passphrase=passphrase,
             )
@@ -136,7 +114,8 @@ class Client:
         self._network = network or self.settings.network
         self._passphrase = passphrase
         self._http = http
-        self._root = root or self._place.root.read_bytes()
+        self._given_root = root
+        self._least = carried_least(floor, self._root(), self.settings.app, self.settings.channel) if floor else Least()
         self._clock = clock
         self._records = Records(self._place.path)
         self._slots = Slots(self._place.slots, self._place.trash)
@@ -148,6 +127,7 @@ class Client:
         directory: str | Path,
         *,
         native: str | None = None,
+        floor: bytes = b"",
         clock: Clock = _now,
         source: Source | None = None,
         passphrase: str = "",
@@ -158,6 +138,7 @@ class Client:
         return cls(
             directory=directory,
             native=native,
+            floor=floor,
             clock=clock,
             source=source,
             passphrase=passphrase,
@@ -248,13 +229,29 @@ class Client:
             lambda: self._see().channel,
         )
 
+    def recover_floor(self, root: bytes) -> Recovered:
+        """Make a new floor where both copies of the old one are lost, from a ``root`` that a person trusts.
+
+        What this device kept and what the app carries is taken as far as it can be proven. Raises ``InstallError``
+        (FLOOR_WHOLE, BUSY), ``ConfigError`` (BAD_ROOT, OTHER_REPOSITORY).
+        """
+        from .recover import recover_floor
+
+        with self._working():
+            done = recover_floor(self._place, self.settings, root, self._least)
+            self._events.emit(Kind.FLOOR_RECOVERED, why=", ".join(done.lost))
+            return done
+
     def status(self) -> Status:
         """Return what is installed, from this device's files alone."""
         return read_status(self._place.path, self._clock())
 
     def explain(self) -> Explanation:
         """Say why this device is on this release, from its files alone: no host is asked, and nothing is written."""
-        return explain(self._launcher, self._place, self._root, self._clock())
+        return explain(self._launcher, self._place, self._root(), self._clock())
+
+    def _root(self) -> bytes:
+        return self._given_root or kept_root(self._place.root)
 
     def _look(self) -> Outlook:
         seen = self._see()
@@ -273,7 +270,9 @@ class Client:
         return found
 
     def _see(self) -> Seen:
-        return self._hosts.ask(lambda source: look(source, self._root, self._place, self.settings, self._clock()))
+        if self._least != Least():
+            FloorStore(self._place.path).raise_least(self._least)
+        return self._hosts.ask(lambda source: look(source, self._root(), self._place, self.settings, self._clock()))
 
     def _again(self, update: Update) -> Outlook:
         found = self._look()

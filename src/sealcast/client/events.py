@@ -40,6 +40,7 @@ class Kind(StrEnum):
     UPDATE_FAILED = "update_failed"
     DAMAGED = "damaged"
     REPAIRED = "repaired"
+    FLOOR_RECOVERED = "floor_recovered"
     BLOCKED = "blocked"
     STALE = "stale"
     NOTICE = "notice"

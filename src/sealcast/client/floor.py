@@ -33,12 +33,27 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     metadata: str
 
 
+class Least(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the app that was shipped carries: numbers that its publisher stands for, and that never lapse."""
+
+    root: _Number = 0
+    timestamp: _Number = 0
+    issued: _Number = 0
+    snapshot: _Number = 0
+    revision: _Number = 0
+    lowest: _Number = 0
+
+    def raised(self, other: Least) -> Least:
+        """Return the higher of each number."""
+        return Least(**{name: max(getattr(self, name), getattr(other, name)) for name in self.__struct_fields__})
+
+
 class Floor(Document, frozen=True, kw_only=True, omit_defaults=True):
     """The least that is accepted.
 
     Versions of root, timestamp and snapshot; the newest signed time ``issued`` (seconds since 1970, UTC); the channel
     document's ``revision``, and ``lowest``, the sequence below which nothing is gone back to. Root's stands without
-    metadata: its chain of signatures cannot be left again.
+    metadata: its chain of signatures cannot be left again. ``least`` holds beside all of them.
     """
 
     type: str = "sealcast/floor/1"
@@ -49,6 +64,12 @@ class Floor(Document, frozen=True, kw_only=True, omit_defaults=True):
     snapshot: Mark | None = None
     revision: Mark | None = None
     lowest: Mark | None = None
+    least: Least = msgspec.field(default_factory=Least)
+
+    @property
+    def lowest_sequence(self) -> int:
+        """The sequence below which nothing is gone back to."""
+        return max(self.lowest.number if self.lowest else 0, self.least.lowest)
 
 
 class FloorStore:
@@ -57,9 +78,9 @@ class FloorStore:
     def __init__(self, directory: Path) -> None:
         self._copies = (directory / "floor.json", directory / "floor.copy.json")
 
-    def create(self) -> None:
-        """Write the floor of a device that has seen nothing."""
-        self._write(Floor())
+    def create(self, floor: Floor | None = None) -> None:
+        """Write the floor of a device that has seen nothing, or the one that is given, whatever is there."""
+        self._write(floor or Floor())
 
     def read(self) -> Floor:
         """Return the floor, from whichever copies are whole.
@@ -72,7 +93,7 @@ class FloorStore:
                 "STATE_DAMAGED",
                 "Both copies of the floor, which protects against older repositories, are missing or damaged.",
                 safe="The installed release keeps running and starting; nothing new is installed.",
-                hint="Make the client again in a new directory, with a trusted root from the publisher.",
+                hint="With a trusted root from the publisher: sealcast client repair --root FILE",
             )
         return max(found, key=lambda floor: floor.generation)
 
@@ -84,16 +105,20 @@ class FloorStore:
         elif any(_read(path) != known for path in self._copies):
             self._write(known)
 
+    def raise_least(self, least: Least) -> None:
+        """Take in what an app carries. Raises as `read` and `store` do."""
+        known = self.read()
+        self.store(replace(known, least=known.least.raised(least)))
+
     def lowest(self) -> int:
         """Return the lowest sequence that a start may go back to; 0 where the floor is damaged.
 
         A start is never refused for a damaged floor: going back only ever chooses among releases that were good here.
         """
         try:
-            mark = self.read().lowest
+            return self.read().lowest_sequence
         except VerificationError:
             return 0
-        return mark.number if mark else 0
 
     def _write(self, floor: Floor) -> None:
         # One after the other: at every instant one of them is whole.

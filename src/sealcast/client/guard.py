@@ -32,8 +32,8 @@ class Guard:
         self._view = view
         self._metadata = folder / "metadata"
         self._now = now
-        if view.root.version < floor.root:
-            raise _rollback("root", floor.root, view.root.version)
+        if view.root.version < (least := max(floor.root, floor.least.root)):
+            raise _rollback("root", least, view.root.version)
         self._floor = replace(
             floor,
             root=view.root.version,
@@ -51,13 +51,14 @@ class Guard:
         issued = view.issued
         if issued > self._now + SKEW:
             raise _clock("CLOCK_AHEAD", "The timestamp was signed in the future of this device", issued, self._now)
-        if floor.issued is not None and (seen := _instant(floor.issued.number)) > self._now + SKEW:
+        newest = max(floor.issued.number if floor.issued else 0, floor.least.issued)
+        if (seen := _instant(newest)) > self._now + SKEW:
             raise _clock("CLOCK_BACK", "The clock went back behind a signed time that was seen", seen, self._now)
         self._floor = replace(
             floor,
-            timestamp=self._raised(floor.timestamp, view.timestamp.version, "timestamp"),
+            timestamp=self._raised(floor.timestamp, view.timestamp.version, "timestamp", floor.least.timestamp),
             issued=self._newest(floor.issued, int(issued.timestamp()), "timestamp"),
-            snapshot=self._raised(floor.snapshot, view.snapshot.version, "snapshot"),
+            snapshot=self._raised(floor.snapshot, view.snapshot.version, "snapshot", floor.least.snapshot),
         )
 
     def check_channel(self, document: ChannelDocument) -> Floor:
@@ -73,13 +74,14 @@ class Guard:
         )
         return replace(
             floor,
-            revision=self._raised(floor.revision, document.revision, role),
+            revision=self._raised(floor.revision, document.revision, role, floor.least.revision),
             lowest=self._newest(floor.lowest, document.floor, role),
         )
 
-    def _raised(self, mark: Mark | None, number: int, role: str) -> Mark:
-        if mark is not None and number < mark.number:
-            raise _rollback(role, mark.number, number)
+    def _raised(self, mark: Mark | None, number: int, role: str, least: int) -> Mark:
+        seen = max(mark.number if mark else 0, least)
+        if number < seen:
+            raise _rollback(role, seen, number)
         return self._newest(mark, number, role)
 
     def _newest(self, mark: Mark | None, number: int, role: str) -> Mark:

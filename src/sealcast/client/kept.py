@@ -54,15 +54,15 @@ class Kept(Roles):
         return self._role(name, Targets, self.targets, self.snapshot.meta.get(f"{name}.json"))
 
     def _newest_root(self, trusted: bytes) -> Root:
-        root = _parse(trusted, "root", Root)
-        newest = _verified(root, "root", root.signed)
+        root = parse_role(trusted, "root", Root)
+        newest = verified_role(root, "root", root.signed)
         for version in count(newest.version + 1):
             path = self._metadata / "root_history" / f"{version}.root.json"
             if not path.exists():
                 return newest
-            found = _parse(_read(path, "root"), "root", Root)
-            _verified(found, "root", newest)
-            newest = _verified(found, "root", found.signed)
+            found = parse_role(_read(path, "root"), "root", Root)
+            verified_role(found, "root", newest)
+            newest = verified_role(found, "root", found.signed)
             if newest.version != version:
                 raise _altered("root")
         raise AssertionError("there is no last number")
@@ -70,7 +70,7 @@ class Kept(Roles):
     def _role(self, role: str, kind: type[T], delegator: Root | Targets, listed: MetaFile | None = None) -> T:
         """Return the role, signed by those whom ``delegator`` names; it must be what the role above has ``listed``."""
         data = _read(self._metadata / f"{role}.json", role)
-        signed = _verified(_parse(data, role, kind), role, delegator)
+        signed = verified_role(parse_role(data, role, kind), role, delegator)
         if role != Timestamp.type:
             try:
                 if listed is None or listed.version != signed.version:
@@ -96,7 +96,8 @@ def _read(path: Path, what: str) -> bytes:
         ) from error
 
 
-def _parse(data: bytes, role: str, kind: type[T]) -> Metadata[T]:
+def parse_role(data: bytes, role: str, kind: type[T]) -> Metadata[T]:
+    """Return kept metadata, strictly read, not verified yet. Raises ``VerificationError`` (KEPT_ALTERED)."""
     try:
         check_metadata(data, role)
         metadata: Metadata[T] = Metadata.from_bytes(data)
@@ -107,7 +108,8 @@ def _parse(data: bytes, role: str, kind: type[T]) -> Metadata[T]:
     return metadata
 
 
-def _verified(metadata: Metadata[T], role: str, delegator: Root | Targets) -> T:
+def verified_role(metadata: Metadata[T], role: str, delegator: Root | Targets) -> T:
+    """Return what ``metadata`` says, if those whom ``delegator`` names signed it, else raise KEPT_ALTERED."""
     try:
         delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, ValueError) as error:

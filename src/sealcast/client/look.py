@@ -143,8 +143,7 @@ def _held_against(
     fresh = freshness(place.repository, app, channel, now)
     listed = roles.role(app, channel).targets  # verified on the way to the document: no request
     archives = dict(_archives(document, listed, settings.platform))
-    lowest = floor.lowest.number if floor.lowest else 0
-    return Seen(document, halt, roles.issued, lowest, fresh, archives, policy), floor
+    return Seen(document, halt, roles.issued, floor.lowest_sequence, fresh, archives, policy), floor
 
 
 def _check_readable(policy: Policy, channel: str) -> None:

@@ -8,7 +8,7 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -19,6 +19,9 @@ from ..values import check_name
 from .directory import StateDirectory
 from .network import Network, absolute, check_network
 from .record import Record, Records
+
+if TYPE_CHECKING:
+    from .floor import Least
 
 _LIMIT = 64 * 1024
 _MAX_ROOT = 512_000
@@ -83,6 +86,7 @@ def init_directory(
     boot_limit: int = 3,
     ready_seconds: int = 60,
     embedded: Path | None = None,
+    floor: bytes = b"",
     report: str = "",
     report_command: Sequence[str] = (),
     network: Network | None = None,
@@ -91,12 +95,15 @@ def init_directory(
 ) -> Settings:
     """Make ``directory`` the state directory of a client and return its settings.
 
-    ``root`` is the trusted root, as the publisher hands it out; ``report`` a URL, ``report_command`` the words of a
-    command, that are told how updates end. ``passphrase`` opens the private key of the network's client certificate,
-    and is kept nowhere. Raises ``InstallError`` (ALREADY_INITIALISED, UNSAFE_OWNER, BUSY), ``ConfigError``
-    (UNSAFE_NAME, BAD_ROOT, BAD_SETTINGS, and as `check_network`), or ``TransferError`` (BAD_URL,
-    INSECURE_URL).
+    ``root`` is the trusted root, as the publisher hands it out, and ``floor`` the floor of that day, if the app carries
+    one: nothing older is ever accepted, although this device has seen nothing yet. ``report`` is a URL,
+    ``report_command`` the words of a command, that are told how updates end. ``passphrase`` opens the private key of
+    the network's client certificate, and is kept nowhere. Raises ``InstallError`` (ALREADY_INITIALISED, UNSAFE_OWNER,
+    BUSY), ``ConfigError`` (UNSAFE_NAME, BAD_ROOT, BAD_FLOOR, BAD_SETTINGS, and as `check_network`), or
+    ``TransferError`` (BAD_URL, INSECURE_URL).
     """
+    from .carried import carried_least, check_root
+
     network = absolute(network or Network())
     check_network(network, url, passphrase)
     settings = _checked(
@@ -114,23 +121,24 @@ def init_directory(
             network=network,
         )
     )
-    _check_root(root)
+    check_root(root)
+    least = carried_least(floor, root, app, channel)
     place = StateDirectory(directory)
     place.create()
     with exclusive(place.updater_lock, _already):
         if place.settings.exists():
             raise _already()
         remove_temporaries(place.path)  # of an earlier attempt that was killed
-        _write(place, settings, root)
+        _write(place, settings, root, least)
     return settings
 
 
-def _write(place: StateDirectory, settings: Settings, root: bytes) -> None:
+def _write(place: StateDirectory, settings: Settings, root: bytes, least: Least) -> None:
     """Write everything that a client starts from; its settings last, since they say that it is whole."""
-    from .floor import FloorStore
+    from .floor import Floor, FloorStore
 
     write_durably(place.root, root, mode=0o600)
-    FloorStore(place.path).create()
+    FloorStore(place.path).create(Floor(least=least))
     Records(place.path).change(lambda _: Record(native_seen=settings.native))
     write_durably(place.settings, encode(settings) + b"\n", mode=0o600)
 
@@ -188,25 +196,6 @@ def _checked(settings: Settings) -> Settings:
         return decode(encode(settings), Settings, what="The client's settings", limit=_LIMIT)
     except SealcastError as error:
         raise ConfigError("BAD_SETTINGS", error.what) from error
-
-
-def _check_root(root: bytes) -> None:
-    """Refuse what is no root, while the person who gave it is there to give another."""
-    from tuf.api.exceptions import RepositoryError
-    from tuf.api.metadata import Metadata, Root
-
-    from ..verify import check_metadata
-
-    try:
-        check_metadata(root, "root")
-        metadata: Metadata[Root] = Metadata.from_bytes(root)
-        metadata.verify_delegate(Root.type, metadata)
-    except (SealcastError, RepositoryError, ValueError, TypeError) as error:
-        raise ConfigError(
-            "BAD_ROOT",
-            f"The trusted root cannot be used: {error}",
-            hint="Give the file N.root.json of the repository, from somebody you trust, not from its host.",
-        ) from error
 
 
 def _already() -> InstallError:

@@ -3,6 +3,7 @@
 The TUF roles stand in `sealcast.model.roles`, which is not imported here: it loads python-tuf.
 """
 
+from .carried import CarriedChannel, CarriedFloor, read_carried_floor
 from .channel import (
     Build,
     ChannelDocument,
@@ -39,6 +40,8 @@ __all__ = [
     "TIMESTAMP_INTERVAL",
     "Action",
     "Build",
+    "CarriedChannel",
+    "CarriedFloor",
     "ChannelDocument",
     "ChannelHalt",
     "ChannelPolicy",
@@ -74,6 +77,7 @@ __all__ = [
     "parse_constraint",
     "permyriad",
     "pins_in_force",
+    "read_carried_floor",
     "read_channel",
     "read_halt",
     "read_manifest",

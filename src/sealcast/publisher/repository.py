@@ -31,6 +31,7 @@ from ..values import Clock, Progress, format_time, no_progress
 from . import channels
 from .adding import NewRelease, check_new, prepare
 from .building import Names
+from .carried import carried_floor
 from .catalogue import Catalogue, ReleaseRecord
 from .change import Change, changing
 from .creation import Wanted, create_solo
@@ -329,6 +330,14 @@ class Repository:
     def status(self) -> tuple[RoleStatus, ...]:
         """Return every role with its version, expiry and holders, and when it is due."""
         return tuple(role_statuses(self.workspace, self.workspace.load()))
+
+    def floor(self) -> bytes:
+        """Return the floor that an app built now should carry, as a document (`sealcast.model.CarriedFloor`).
+
+        It is of this workspace: publish before an app that carries it is shipped, or it refuses what is live.
+        """
+        documents = [document for app in self.workspace.config.apps for document in self.channels(app)]
+        return carried_floor(self.workspace.load(), documents)
 
     def refresh(self, *, dry_run: bool = False) -> Refreshed:
         """Sign again every role that is due and whose signers are at hand. Nothing due: nothing done.

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sealcast.client.freshness import Freshness, State
 from sealcast.client.holdings import Holdings
 from sealcast.client.look import Here, Outlook, Seen, installed, outlook, settled
-from sealcast.client.record import Failure, Installed, Record
+from sealcast.client.record import Carrier, Failure, Installed, Record
 from sealcast.client.settings import Settings
 from sealcast.model import (
     Build,
@@ -85,7 +85,8 @@ def test_a_failed_release_is_blocked_until_a_signed_retry() -> None:
     retried = seen(releases=(listed(3, retry=1),), stable=3)
     found = outlook(retried, here(record))
     assert short(found)[:3] == ("update", "newer", "3.0.0")
-    assert installed(found, SETTINGS) == release(3, retry=1)
+    carrier = Carrier(sha256="f" * 64, size=10, manifest=10)
+    assert installed(found, SETTINGS) == release(3, retry=1, carrier=carrier)
 
 
 def test_row_8_what_is_not_wanted_any_more_is_withdrawn() -> None:

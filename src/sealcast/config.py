@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -25,13 +26,18 @@ Kind = Literal["root", "targets", "channel", "halt", "snapshot", "timestamp"]
 
 
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One app: its channels, the first being the default, and how its releases are published."""
+    """One app: its channels, the first being the default, how its releases are published, and what its policy says.
+
+    ``pins`` holds, by host, the digests of public keys and the day on which each stops counting.
+    """
 
     channels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     keep: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     deltas: Annotated[int, msgspec.Meta(ge=0, le=32)] = 3
     archive: Archive = "tar.zst"
     effort: Effort = "normal"
+    mirrors: tuple[str, ...] = ()
+    pins: dict[str, dict[str, date]] = {}
 
 
 class PublishConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

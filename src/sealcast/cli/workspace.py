@@ -204,8 +204,8 @@ def _state(role: RoleStatus, now: datetime) -> Piece:
 def refresh(session: Session, signers: Sequence[str], passphrase_file: Path | None, dry_run: bool) -> object:
     """Sign again what is due.
 
-    Safe to run from a scheduler: what is not due is left alone. Publish afterwards, since readers see only what is
-    published.
+    Safe to run from a scheduler: what is not due is left alone. Mirrors and pins that were changed in sealcast.toml
+    make targets due. Publish afterwards, since readers see only what is published.
     """
     repository = open_to_sign(session, signers, passphrase_file)
     done = repository.refresh(dry_run=dry_run)
@@ -215,8 +215,10 @@ def refresh(session: Session, signers: Sequence[str], passphrase_file: Path | No
         out.line(good(verb), " again: ", ", ".join(done.signed), ".")
     elif not done.elsewhere:
         out.line("Nothing is due.")
+    for app in done.policies:
+        out.line("The policy of ", strong(app), " says of mirrors and pins what sealcast.toml says.")
     for role in done.elsewhere:
         out.note(caution("note"), f": {role} is due, and its signers are not on this machine.")
     if done.signed and not dry_run:
         next_publish(session, repository)
-    return {"signed": done.signed, "elsewhere": done.elsewhere, "dry_run": dry_run}
+    return {"signed": done.signed, "elsewhere": done.elsewhere, "policies": done.policies, "dry_run": dry_run}

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ..errors import SigningError
 from ..model import due_at
+from .policies import changed_policies, targets_with
 from .signatory import Signatory, holder_names
 from .state import State
 from .workspace import Workspace
@@ -40,12 +41,14 @@ class RoleStatus:
 class Refreshed:
     """What a refresh signs again, and what is due but could not be signed here.
 
-    ``refused`` says why, for roles whose signers are here and would not sign (a wrong passphrase, say).
+    ``refused`` says why, for roles whose signers are here and would not sign (a wrong passphrase, say). ``policies``
+    are the apps whose policy changes with the targets role.
     """
 
     signed: tuple[str, ...]
     elsewhere: tuple[str, ...]
     refused: tuple[SigningError, ...] = ()
+    policies: tuple[str, ...] = ()
 
 
 def role_statuses(workspace: Workspace, state: State) -> Iterator[RoleStatus]:
@@ -59,13 +62,15 @@ def role_statuses(workspace: Workspace, state: State) -> Iterator[RoleStatus]:
     }
     signed = {**top, **{role: metadata.signed for role, metadata in state.roles.items() if role != "targets"}}
     held = {**root.roles, **(delegations.roles or {} if delegations else {})}
+    changed = changed_policies(workspace, state)
     for role, metadata in signed.items():
         issued = state.issued if role == "timestamp" else None
+        due = due_at(role, metadata.expires, issued, lifetime=workspace.lifetime(role))
         yield RoleStatus(
             role,
             metadata.version,
             metadata.expires,
-            due_at(role, metadata.expires, issued, lifetime=workspace.lifetime(role)),
+            min(due, state.issued) if role == "targets" and changed else due,
             held[role].threshold,
             holder_names(root, held[role].keyids),
         )
@@ -81,7 +86,8 @@ def plan_refresh(workspace: Workspace, state: State, signatory: Signatory, now: 
     elsewhere = [role for role in due if role not in signed]
     if any(role not in {"root", "timestamp"} for role in signed):
         signed = [role for role in signed if role not in ONLINE] + list(ONLINE)
-    return Refreshed(tuple(signed), tuple(elsewhere))
+    changed = tuple(changed_policies(workspace, state)) if "targets" in signed else ()
+    return Refreshed(tuple(signed), tuple(elsewhere), policies=changed)
 
 
 def run_refresh(workspace: Workspace, state: State, plan: Refreshed, signatory: Signatory, now: datetime) -> Refreshed:
@@ -105,8 +111,12 @@ def run_refresh(workspace: Workspace, state: State, plan: Refreshed, signatory: 
         state = workspace.renew_root(state, signatory, now)
     if "snapshot" in ready:
         targets = {role: list(state.roles[role].signed.targets.values()) for role in ready if role in state.roles}
+        if "targets" in targets:
+            targets["targets"] = targets_with(workspace, state, changed_policies(workspace, state))
         workspace.commit(state, targets, signatory, now)
     elif "timestamp" in ready:
         workspace.renew_timestamp(state, signatory, now)
     left = [role for role in plan.signed if role not in ready]
-    return Refreshed(tuple(ready), (*plan.elsewhere, *left), tuple(refused))
+    return Refreshed(
+        tuple(ready), (*plan.elsewhere, *left), tuple(refused), plan.policies if "targets" in ready else ()
+    )

@@ -128,7 +128,7 @@ class Workspace:
     ) -> State:
         """Sign the next version of each changed role, then snapshot and timestamp, and make it all true at once.
 
-        ``changes`` gives each changed delegated role its whole list of targets; the targets role keeps its own. Raises
+        ``changes`` gives each changed role its whole list of targets; the targets role keeps its delegations. Raises
         ``SigningError``, ``RepositoryError`` (CLOCK_BACK, VERSION_JUMP), ``VerificationError`` (TOO_LARGE).
         """
         now = _not_before(state.issued, now)
@@ -139,6 +139,7 @@ class Workspace:
             if role == "targets":
                 renewed = copy.deepcopy(state.targets)
                 renewed.version, renewed.expires = number, expires
+                renewed.targets = {entry.path: entry for entry in targets}
             else:
                 renewed = role_targets(number, targets, expires)
             data = _signed(role, renewed, state, signatory)

@@ -134,7 +134,12 @@ def test_refresh_signs_what_is_due(run: Run, place: Path, monkeypatch: pytest.Mo
     said = run("-C", "ws", "refresh")
     assert said.out.startswith("Signed again: timestamp.\n")
     assert "Next: sealcast -C ws publish DEST" in said.out
-    assert run("-C", "ws", "refresh", "--json").document == {"signed": [], "elsewhere": [], "dry_run": False}
+    assert run("-C", "ws", "refresh", "--json").document == {
+        "signed": [],
+        "elsewhere": [],
+        "policies": [],
+        "dry_run": False,
+    }
 
 
 def test_refresh_says_what_others_must_sign(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -334,7 +334,7 @@ def test_every_error_has_a_cause_and_says_what_is_safe_and_what_comes_next() -> 
         _, cause, safe, following = (cell.strip() for cell in re.split(r"(?<!\\)\|", row.strip("|")))
         assert len(cause) >= 15, row
         assert safe, row
-        assert following, row
+        assert len(following) >= 12, f"{row}: what is to be done, in words that help"
 
 
 def test_error_classes_stand_with_their_exit_status_and_what_is_safe() -> None:

@@ -9,10 +9,8 @@ A sample of the points is tried here, all of them in `make test-long`; docs/proo
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -121,6 +119,7 @@ class Sweep:
     tried: Counter[str] = field(default_factory=Counter)
     missed: int = 0
     slowest: float = 0.0
+    """Of the processor, for the run that repaired; the clock on the wall also counts whatever else the machine does."""
 
     def __post_init__(self) -> None:
         self.kept = keep(self.device.folder) if self.device.folder.exists() else None
@@ -197,12 +196,11 @@ class Sweep:
         if (device.folder / "client.json").exists():
             assert self.starts() in self.work.running, where
             assert all(device.heights()[name] >= number for name, number in self.heights.items()), where
-        started = time.monotonic()
         said = self.order()
         if not (said["code"] == "" or said["code"] in self.work.repeated):
             raise AssertionError(f"{where}: run again, it says {said['code']}")
         assert self.starts() == self.work.ends, where
-        self.slowest = max(self.slowest, time.monotonic() - started)
+        self.slowest = max(self.slowest, said["seconds"])
         if self.work.ends == "2.0.0":
             assert device.take().version == "2.0.0", where
             device.launcher()._slots.verify(device.installed("2.0.0").manifest)
@@ -218,7 +216,7 @@ def sweep(scene: Scene) -> Iterator[Callable[[str], Sweep]]:
         yield lambda name: Sweep(scene, WORKS[name], victims, WORKS[name].prepare(scene))
 
 
-@pytest.mark.parametrize(("name", "samples"), [("delta", 4), ("activation", 2), ("clean-up", 2)])
+@pytest.mark.parametrize(("name", "samples"), [("delta", 3), ("activation", 2), ("clean-up", 1)])
 def test_struck_at_some_calls(sweep: Callable[[str], Sweep], name: str, samples: int) -> None:
     made = sweep(name)
     points = made.points()
@@ -242,6 +240,6 @@ def test_struck_at_every_call(sweep: Callable[[str], Sweep], name: str, capsys: 
     with capsys.disabled():
         print(
             f"\n{name}: {len(points)} calls, {dict(made.tried)} struck, {made.missed} not reached, 0 violations,"
-            f" repaired in {made.slowest:.2f} s at most"
+            f" repaired in {made.slowest:.2f} s of the processor at most"
         )
-    assert os.environ.get("SEALCAST_SWEEP_MISSES") or made.missed <= len(points) // 20
+    assert made.missed <= len(points) // 20

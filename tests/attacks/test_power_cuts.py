@@ -104,7 +104,7 @@ def test_power_cut_at_some_moments(scene: Scene, tmp_path: Path) -> None:
     life.image(operations, 0, power.KILLED).lay_out(tmp_path / "image")
     assert picture(tmp_path / "image") == picture(life.device.folder)
     chosen = random.Random(operations)
-    for seed in range(40):
+    for seed in range(25):
         length = chosen.randrange(operations + 1)
         name, style = chosen.choice([*STYLES.items(), *[("anyhow", power.ANYHOW)] * 7])
         life.check(life.image(length, seed, style), length, f"{name}, after {length}, seed {seed}")

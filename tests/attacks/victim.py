@@ -201,11 +201,11 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         os.kill(pid, signal.SIGKILL)
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read()
-    _, status = os.waitpid(pid, 0)
+    _, status, used = os.wait4(pid, 0)
     if tracer is not None:
         tracer.wait()
-    killed = os.WIFSIGNALED(status)
-    return {"killed": killed, **(json.loads(said) if said else {"code": "", "changes": 0})}
+    ended = {"killed": os.WIFSIGNALED(status), "seconds": used.ru_utime + used.ru_stime}
+    return {**ended, **(json.loads(said) if said else {"code": "", "changes": 0})}
 
 
 def trace(pid: int, options: list[str]) -> subprocess.Popen[bytes]:

@@ -49,11 +49,11 @@ class Guard:
         """
         view, floor = self._view, self._floor
         issued = view.issued
-        if issued > self._now + SKEW:
-            raise _clock("CLOCK_AHEAD", "The timestamp was signed in the future of this device", issued, self._now)
         newest = max(floor.issued.number if floor.issued else 0, floor.least.issued)
         if (seen := _instant(newest)) > self._now + SKEW:
             raise _clock("CLOCK_BACK", "The clock went back behind a signed time that was seen", seen, self._now)
+        if issued > self._now + SKEW:
+            raise _clock("CLOCK_AHEAD", "The timestamp was signed in the future of this device", issued, self._now)
         self._floor = replace(
             floor,
             timestamp=self._raised(floor.timestamp, view.timestamp.version, "timestamp", floor.least.timestamp),

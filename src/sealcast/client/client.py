@@ -354,7 +354,7 @@ class Client:
 
     def _note_host(self, code: str, what: str) -> None:
         if code == PINS_EXPIRED:
-            self._events.emit(Kind.NOTICE, why=code, detail=what)
+            self._events.emit(Kind.STALE, why=code, detail=what)
         else:
             self._events.emit(Kind.DOWNLOAD_FAILED, why=code, detail=what, recovered=True)
 

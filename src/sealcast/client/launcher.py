@@ -29,6 +29,8 @@ from .transitions import STARTING, Conditions, Row
 
 _LOOK_SECONDS = 0.1
 """How often a release on trial is looked after."""
+_REASON_CHARACTERS = 256
+"""What is kept of a reason that an app gives: as much as the record takes."""
 _REASONS = {
     Row.RECALLED: "recalled",
     Row.NOT_READY: "not-ready",
@@ -153,8 +155,8 @@ class Launcher:
 
         Raises ``InstallError`` (NOT_ON_TRIAL, WRONG_NONCE, BUSY).
         """
-        given = self.conditions()
-        self._report(Kind.ROLLED_BACK, lambda record: transitions.fail(record, reason, nonce, given), reason)
+        given, told = self.conditions(), reason[:_REASON_CHARACTERS]
+        self._report(Kind.ROLLED_BACK, lambda record: transitions.fail(record, told, nonce, given), told)
 
     def rollback(self) -> None:
         """Leave the active release for the one that was good before it, at the next start; it is not tried again.

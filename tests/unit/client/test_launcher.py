@@ -189,6 +189,14 @@ def test_row_14_a_failure_that_a_running_app_reports_ends_it_at_once(site: Site)
     assert [(event.version, event.why, event.detail) for event in told] == [("2.0.0", "no database", "1.0.0")]
 
 
+def test_a_reason_may_be_long_and_is_kept_short(device: Device) -> None:
+    device.stage(device.put(2, ""))
+    device.launcher().start()
+    device.launcher().fail("x" * 100_000)
+    assert max(len(event.why) for event in device.heard) == 256
+    assert [failure.reason for failure in device.records.read().quarantine.values()] == ["x" * 256]
+
+
 def test_row_14_a_failure_with_nothing_to_go_back_to_ends_in_safe_mode(site: Site) -> None:
     device = Device(site, ready_seconds=0)
     device.stage(device.put(2, f"{FAIL}; exec sleep 60"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+
+class Limits(Struct, frozen=True):
     """How long, how slow and how often (DESIGN section 6). Other values are for tests."""
 
     connect_seconds: float = 10.0
@@ -29,18 +29,19 @@ class Limits:
     """The longest pause that a host may ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCertificate:
+class ClientCertificate(Struct, frozen=True):
     """What proves this client to the host (mutual TLS): PEM files, and the passphrase of the private one."""
 
     certificate: Path
     private_key: Path | None = None
     """None when the certificate's file holds the private key too."""
-    passphrase: str = field(default="", repr=False)
+    passphrase: str = ""
+
+    def __repr__(self) -> str:
+        return f"ClientCertificate({self.certificate})"  # without what is secret
 
 
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
+class HttpOptions(Struct, frozen=True):
     """How an `HttpSource` reaches its host. Time and chance are arguments; their defaults are the real ones."""
 
     ca_bundle: Path | None = None
@@ -48,7 +49,7 @@ class HttpOptions:
     client_certificate: ClientCertificate | None = None
     pins: frozenset[str] = frozenset()
     """SHA-256 digests of public keys (`sealcast.fetch.pins`); the host must prove to hold one. Empty: not pinned."""
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     """``http://[user:password@]host:port``; empty: none; None: what the system says (``HTTPS_PROXY``, ``NO_PROXY``)."""
     user_agent: str = ""
     """Empty: ``sealcast/<version>``."""
@@ -58,3 +59,6 @@ class HttpOptions:
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
     """A number from 0 to 1, another each time, so that a fleet does not come back in step."""
+
+    def __repr__(self) -> str:
+        return f"HttpOptions({self.ca_bundle}, {self.client_certificate})"  # a proxy's URL may hold a password

@@ -6,9 +6,14 @@ The client asks for plain bytes of a bounded size in bounded time, and hears not
 from __future__ import annotations
 
 import gzip
+import json
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +62,12 @@ METADATA: dict[str, tuple[Behaviour, tuple[str, ...]]] = {
     "not HTTP": (raw(b"SSH-2.0-OpenSSH_9.9\r\n", close=True), ("BAD_RESPONSE", "NETWORK")),
     "come back in a week": (answer(b"", 503, retry_after="999999"), ("TRY_LATER",)),
     "come back before now": (answer(b"", 503, retry_after="-1"), ("TRY_LATER",)),
+    "come back in another century": (
+        answer(b"", 503, retry_after="Sun, 01 Jan 2106 00:00:00 GMT", date="Sat, 21 Nov 2026 08:00:00 GMT"),
+        ("TRY_LATER",),
+    ),
+    "come back in ten to the four hundred": (answer(b"", 429, retry_after="9" * 400), ("TRY_LATER",)),
+    "more than its length": (raw(head(200, content_length=2) + b"{}" + b"x" * 900, close=True), ("BAD_METADATA",)),
     "an error": (answer(b"oops", 500), ("HTTP_STATUS",)),
     "gone": (answer(b"", 404), ("NOT_A_REPOSITORY", "NOT_FOUND")),
 }
@@ -105,6 +116,11 @@ def silent(data: bytes) -> Behaviour:
     return stalled(head(200, content_length=len(data)) + data[: len(data) // 2])
 
 
+def longer(data: bytes) -> Behaviour:
+    """A length that is right, of a body that is not."""
+    return raw(head(200, content_length=len(data)) + b"x" * len(data) + data, close=True)
+
+
 OBJECTS: dict[str, tuple[Callable[[bytes], Behaviour], tuple[str, ...]]] = {
     **{
         name: (lambda _, name=name: METADATA[name][0], METADATA[name][1])  # type: ignore[misc]
@@ -117,6 +133,7 @@ OBJECTS: dict[str, tuple[Callable[[bytes], Behaviour], tuple[str, ...]]] = {
     "no end": (lambda _: METADATA["no end"][0], ("HASH_MISMATCH",)),
     "a length over the limit": (lambda _: answer(b"", content_length=2**40), ("HASH_MISMATCH",)),
     "a part of something else": (lambda _: answer(b"{}", 206, content_range="bytes 5-6/7"), ("HASH_MISMATCH",)),
+    "more than its length": (longer, ("HASH_MISMATCH",)),
     "gone": (lambda _: answer(b"", 404), ("INCOMPLETE_REPO",)),
     "forbidden": (lambda _: answer(b"", 403), ("INCOMPLETE_REPO",)),
 }
@@ -156,6 +173,128 @@ def test_a_download_that_stopped_is_continued_and_proved_whole(scene: Scene) -> 
     scene.server.script(path, broken, lie, scene.server.from_folder)
     assert device.take().version == "2.0.0"
     assert [request.headers.get("range") for request in scene.server.asked(path)] == [None, f"bytes={half}-", None]
+
+
+def test_a_host_that_answers_a_range_with_everything_is_skipped_through(scene: Scene) -> None:
+    device = scene.device(1)
+    found = device.client().check()
+    assert found is not None
+    assert found.outlook.plan is not None
+    (step,) = found.outlook.plan.steps
+    path = f"/{object_path(step.delta.sha256)}"
+    data = (scene.site / path[1:]).read_bytes()
+    (device.folder / "downloads" / f"{step.delta.sha256}.part").write_bytes(data[: len(data) // 2])
+    scene.server.script(path, answer(data))
+    assert device.take().version == "2.0.0"
+    assert [request.headers.get("range") for request in scene.server.asked(path)] == [f"bytes={len(data) // 2}-"]
+
+
+def test_an_object_that_is_gone_is_looked_for_once_more_with_fresh_metadata(scene: Scene) -> None:
+    """A publication may be under way: one more look, and then the repository is called what it is."""
+    device = scene.device(1)
+    client = device.client()
+    found = client.check()
+    assert found is not None
+    for path in (scene.site / "objects").rglob("*/*"):
+        scene.server.script(f"/{path.relative_to(scene.site).as_posix()}", answer(b"", 404))
+    looks = len(scene.server.asked("/metadata/timestamp.json"))
+    scene.refused(device, "INCOMPLETE_REPO", act=lambda: client.install(found))
+    assert len(scene.server.asked("/metadata/timestamp.json")) == looks + 1
+    scene.forger().ship("3.0.0", {"app.py": b"print('3.0.0')"})
+    for path in (scene.site / "objects").rglob("*/*"):
+        scene.server.script(f"/{path.relative_to(scene.site).as_posix()}")
+    assert device.take().version == "3.0.0"
+
+
+def test_a_name_that_nobody_knows(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = scene.device(1)
+    device.url = "https://updates.example.org"
+
+    def fail(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    assert "cannot be looked up" in str(scene.refused(device, "NETWORK"))
+
+
+class BlackHole(socket.socket):
+    """Connections come about to nobody."""
+
+    waits: list[float | None] = []
+
+    def connect(self, address: object) -> None:
+        self.waits.append(self.gettimeout())
+        raise TimeoutError("timed out")
+
+
+def test_addresses_that_do_not_answer_cost_ten_seconds_each(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = scene.device(1)
+    device.url = "https://updates.example.org"
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{number}", 443)) for number in range(100)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "socket", BlackHole)
+    monkeypatch.setattr(BlackHole, "waits", [])
+    scene.refused(device, "NETWORK")
+    assert all(wait is not None and 0 < wait <= 10 for wait in BlackHole.waits)
+    assert len(BlackHole.waits) == 6 * 3
+
+
+MEASURED = """
+import json, re, sys
+from sealcast.client import Client
+from sealcast.errors import SealcastError
+from sealcast.fetch import HttpOptions
+for line in sys.stdin:
+    order = json.loads(line)
+    code = ""
+    try:
+        client = Client(directory=order["folder"], url=order["url"], http=HttpOptions(proxy=""))
+        found = client.check()
+        if found is not None:
+            client.install(found)
+    except SealcastError as error:
+        code = error.code
+    with open("/proc/self/status") as status:  # not getrusage, in which the peak of the parent lives on
+        peak = int(re.search(r"VmHWM:\\s*([0-9]+) kB", status.read())[1])
+    print(json.dumps([code, peak]), flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no peak of memory in this way")
+def test_what_is_endless_takes_no_memory(scene: Scene) -> None:
+    """A peak only rises, so each case is held against what an update in order took before it: 64 MiB at most."""
+    good, bad = scene.device(1, "good"), scene.device(1)
+    everything = {f"/{path.relative_to(scene.site).as_posix()}" for path in scene.site.rglob("*") if path.is_file()}
+    objects = {path for path in everything if path.startswith("/objects/")}
+    cases: list[tuple[set[str], Behaviour, str]] = [
+        ({"/metadata/timestamp.json"}, METADATA["gzip"][0], "BAD_ENCODING"),
+        ({"/metadata/timestamp.json"}, METADATA["no end"][0], "TOO_LARGE"),
+        ({"/metadata/2.root.json"}, METADATA["no end, in chunks"][0], "TOO_LARGE"),
+        (objects, METADATA["gzip"][0], "BAD_ENCODING"),
+        (objects, METADATA["no end"][0], "HASH_MISMATCH"),
+        (objects, METADATA["no end, in chunks"][0], "HASH_MISMATCH"),
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-c", MEASURED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+
+        def run(device: Device) -> tuple[str, int]:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.write(json.dumps({"folder": str(device.folder), "url": device.url}) + "\n")
+            child.stdin.flush()
+            code, peak = json.loads(child.stdout.readline())
+            return code, peak
+
+        _, normal = run(good)
+        for paths, behaviour, code in cases:
+            for path in everything | {"/metadata/2.root.json"}:
+                scene.server.script(path, *([behaviour] if path in paths else []))
+            with scene.unharmed(bad, floor="not lowered"):
+                found, peak = run(bad)
+            assert found == code
+            print(f"{code} on {len(paths)} paths: {peak - normal} kB above the normal {normal} kB")
+            assert peak - normal < 64 * 1024
 
 
 def test_the_command_line_says_what_is_wrong(scene: Scene, sealcast: Callable[..., Said]) -> None:

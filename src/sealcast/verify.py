@@ -7,6 +7,7 @@ stands what it leaves open: every byte of metadata passes a strict JSON reader a
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
@@ -39,6 +40,7 @@ from .values import content_of, parse_time, printable
 LIMITS = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
 """Bytes that each metadata file may have: python-tuf's own limits, so that other clients can read the site too."""
 
+_HEX = re.compile("(?:[0-9a-f]{2})+")
 _STALE = frozenset({"THRESHOLD", "ROLLBACK"})
 """What a cache that keeps an answer too long looks like: a 404 of the new root while the timestamp is already signed by
 its keys, or an older timestamp. Asked for once more, past caches, before it is reported."""
@@ -50,7 +52,7 @@ def check_metadata(data: bytes, role: str, *, ids: bool = True) -> None:
     """Refuse metadata that two parsers could read differently, or whose keys break the rules.
 
     Raises ``VerificationError``: TOO_LARGE, BAD_METADATA, KEYID_MISMATCH, DUPLICATE_KEY or BAD_THRESHOLD. ``ids`` tells
-    whether key ids must be hashes of their keys (not every repository of others keeps to that).
+    whether key ids must be hashes of their keys, and signatures hex (not every repository of others keeps to that).
     """
     what = f"The {role} metadata"
     value = parse(data, what=what, limit=LIMITS.get(role, LIMITS["targets"]))
@@ -66,6 +68,16 @@ def check_metadata(data: bytes, role: str, *, ids: bool = True) -> None:
         _check_delegator(delegations, dict(enumerate(roles)) if isinstance(roles, list) else None, what, ids)
         if "succinct_roles" in delegations:  # one role object that stands for many
             check_thresholds([delegations["succinct_roles"]], what=what)
+    if ids:
+        _check_signatures(value.get("signatures"), what)
+
+
+def _check_signatures(signatures: object, what: str) -> None:
+    """Refuse signatures in another spelling than lower-case hex: python-tuf reads some, other clients do not."""
+    for one in signatures if isinstance(signatures, list) else ():  # python-tuf refuses what is no list
+        texts = (one.get("keyid"), one.get("sig")) if isinstance(one, dict) else (None,)
+        if not all(isinstance(text, str) and _HEX.fullmatch(text) for text in texts):
+            raise VerificationError("BAD_METADATA", f"{what} cannot be read: its signatures are not lower-case hex.")
 
 
 def _check_delegator(holder: dict[str, Any], roles: object, what: str, ids: bool) -> None:

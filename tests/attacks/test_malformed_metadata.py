@@ -5,6 +5,7 @@ Whatever comes, the answer is one typed error, and nothing of it stays behind to
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 
 from sealcast.errors import ObjectError, TransferError, VerificationError
 from tests.attacks.forger import Edit
@@ -39,11 +41,17 @@ SPOILS: dict[str, Callable[[bytes], bytes]] = {
     "the signed part twice": lambda data: data[:-1] + b',"signed":{}}',
     "no signed part": lambda data: data.replace(b'"signed":', b'"sinned":'),
     "no signatures": lambda data: data.replace(b'"signatures":', b'"signature":'),
+    "upper-case signatures": lambda data: re.sub(rb'(?<="sig":")[0-9a-f]+', lambda text: text[0].upper(), data),
+    "upper-case key ids": lambda data: re.sub(rb'(?<="keyid":")[0-9a-f]+', lambda text: text[0].upper(), data),
+    "half a byte of a signature": lambda data: data.replace(b'"sig":"', b'"sig":"0', 1),
+    "a signature of null": lambda data: re.sub(rb'"sig":"[0-9a-f]+"', b'"sig":null', data),
+    "a signature that is a text": lambda data: data.replace(b'"signatures":[', b'"signatures":["x",', 1),
     "signatures of null": lambda data: b'{"signatures":null,' + data[data.index(b'"signed"') :],
     "NaN": with_member(b"NaN"),
     "infinity": with_member(b"-Infinity"),
     "a fraction": with_member(b"1.5"),
     "10 to the 400": with_member(b"1e400"),
+    "10 to the 400, written out": with_member(b"1" + b"0" * 400),
     "an integer of 5,000 digits": with_member(b"9" * 5000),
     "2 to the 53": with_member(b"9007199254740992"),
     "100,000 lists": with_member(b"[" * 100_000 + b"]" * 100_000),
@@ -82,6 +90,27 @@ def test_what_two_parsers_could_read_differently(scene: Scene, role: str) -> Non
         assert error.exit_status in {6, 9}, name
         assert len(str(error)) < 600, name
     scene.recovers(device)
+
+
+def test_python_tuf_never_sees_what_is_read_in_two_ways(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    take = TrustedMetadataSet.update_timestamp
+
+    def watch(self: TrustedMetadataSet, data: bytes) -> object:
+        seen.append(data)
+        return take(self, data)
+
+    monkeypatch.setattr(TrustedMetadataSet, "update_timestamp", watch)
+    device = scene.device(1)
+    agreed = {"no signatures", "signatures of null"}  # no two readers differ about what is not there
+    for name in SPOILS.keys() - agreed:
+        put(scene, "timestamp", None, SPOILS[name])
+        data = (scene.site / "metadata/timestamp.json").read_bytes()
+        scene.refused(device, "BAD_METADATA")
+        assert data not in seen, name
+    scene.host(2)
+    assert device.take().version == "2.0.0"
+    assert (scene.site / "metadata/timestamp.json").read_bytes() in seen
 
 
 @pytest.mark.parametrize("role", ROLES)

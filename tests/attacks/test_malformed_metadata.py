@@ -106,7 +106,7 @@ def test_python_tuf_never_sees_what_is_read_in_two_ways(scene: Scene, monkeypatc
     for name in SPOILS.keys() - agreed:
         put(scene, "timestamp", None, SPOILS[name])
         data = (scene.site / "metadata/timestamp.json").read_bytes()
-        scene.refused(device, "BAD_METADATA")
+        scene.refused(device, "BAD_METADATA", "TOO_LARGE")
         assert data not in seen, name
     scene.host(2)
     assert device.take().version == "2.0.0"

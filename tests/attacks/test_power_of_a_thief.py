@@ -216,7 +216,7 @@ def test_a_channel_that_the_policy_does_not_know_is_not_read(scene: Scene) -> No
 
 def test_a_policy_of_another_app_or_version(scene: Scene) -> None:
     device = scene.device(1)
-    for change in ({"app": "omed"}, {"type": "sealcast/policy/2"}, {"must_understand": ["pins"]}):
+    for change in ({"app": "omed"}, {"type": "sealcast/policy/2"}, {"must_understand": ["moods"]}):
         scene.host(2)
         scene.forger().policy(lambda policy: policy.update(change))  # noqa: B023
         scene.refused(device, "BAD_METADATA", "UNKNOWN_DOCUMENT")

@@ -45,6 +45,9 @@ _STALE = frozenset({"THRESHOLD", "ROLLBACK"})
 """What a cache that keeps an answer too long looks like: a 404 of the new root while the timestamp is already signed by
 its keys, or an older timestamp. Asked for once more, past caches, before it is reported."""
 
+_ROOTS_AT_ONCE = 256
+"""New roots that one walk follows; the next walk goes on from there."""
+
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
 
 
@@ -308,7 +311,11 @@ class View(Roles):
 
     def _walk(self, root: bytes, *, anew: bool) -> None:
         self._fetcher = _SiteFetcher(self._source, anew=anew)
+        # python-tuf counts the roots that it kept, too: a device that slept long would never get past so many.
+        kept = len(list((self._metadata / "root_history").glob("*.root.json")))
         config = UpdaterConfig(
+            max_root_rotations=_ROOTS_AT_ONCE + kept,
+            max_delegations=1,  # to the role that is asked for; what that one delegates further is nobody's
             root_max_length=LIMITS["root"],
             timestamp_max_length=LIMITS["timestamp"],
             snapshot_max_length=LIMITS["snapshot"],

@@ -21,7 +21,7 @@ forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no
 
 
 @forking
-def test_twenty_updaters_started_together(scene: Scene) -> None:
+def test_fifty_updaters_started_together(scene: Scene) -> None:
     device = scene.device(1)
     (device.folder / "events.jsonl").unlink()
     gate = threading.Event()
@@ -32,10 +32,10 @@ def test_twenty_updaters_started_together(scene: Scene) -> None:
 
     scene.server.script("/metadata/timestamp.json", slowly)
     with Victims(scene.folder) as victims, ThreadPoolExecutor(1) as pool:
-        running = pool.submit(victims.order, "update", folder=device.folder, url=device.url, together=20)
+        running = pool.submit(victims.order, "update", folder=device.folder, url=device.url, together=50)
         wait_until(lambda: bool(scene.server.asked("/metadata/timestamp.json")))
         before = picture(device.folder, without=("repository",))
-        # A twenty-first, of this process, finds the place taken as well.
+        # A fifty-first, of this process, finds the place taken as well.
         with pytest.raises(InstallError) as caught:
             device.check()
         assert caught.value.code == "BUSY"
@@ -43,7 +43,7 @@ def test_twenty_updaters_started_together(scene: Scene) -> None:
         threading.Timer(0.3, gate.set).start()
         answers = running.result()
     codes = sorted(answer["code"] for answer in answers)
-    assert codes == [""] + ["BUSY"] * 19
+    assert codes == [""] + ["BUSY"] * 49
     assert len(scene.server.asked("/metadata/timestamp.json")) == 1
     events = (device.folder / "events.jsonl").read_text()
     assert "BUSY" not in events

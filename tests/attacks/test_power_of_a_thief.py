@@ -6,13 +6,15 @@ No thief but the holder of a channel's own key can make a device take what that 
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sealcast.documents import encode
+from sealcast.values import format_time
 from tests.attacks.forger import ONLINE, Forger, Json
-from tests.attacks.scene import Device, Scene
+from tests.attacks.scene import START, Device, Scene
 
 FAR = 2**40
 
@@ -112,6 +114,80 @@ def test_numbers_driven_far_ahead_are_forgotten_with_the_online_key(scene: Scene
     assert device.take().version == "2.0.0"
     assert device.heights()["timestamp"] < FAR
     assert device.heights()["root"] == 2
+
+
+def sign_time(forger: Forger, when: str, **more: object) -> None:
+    """Sign a timestamp of that time, and of an end that is far."""
+
+    def change(signed: Json) -> None:
+        signed["x-sealcast"]["issued"] = when
+        signed.update(expires="2199-01-01T00:00:00Z", **more)
+
+    forger.publish("timestamp", change)
+
+
+@pytest.mark.parametrize("cache", [True, False], ids=["with its cache", "after its cache was lost"])
+def test_a_signed_time_of_2099_and_versions_of_2_to_the_40_end_with_the_online_key(scene: Scene, cache: bool) -> None:
+    """The worst case: a device whose clock was wrong believed it. It needs no visit, only the next root."""
+    device = scene.device(1)
+    thief = scene.forger()
+    sign_time(thief, "2099-01-01T00:00:00Z", version=FAR)
+    scene.refused(device, "CLOCK_AHEAD")  # a clock that is right refuses it, and remembers nothing
+    assert device.heights()["timestamp"] < FAR
+    device.clock.now = datetime(2099, 1, 1, tzinfo=UTC)
+    device.check()
+    assert device.heights()["timestamp"] == FAR
+    assert device.heights()["issued"] == int(device.clock.now.timestamp())
+    device.clock.now = START
+    scene.refused(device, "CLOCK_BACK", "CLOCK_AHEAD")
+    scene.host(2)
+    scene.refused(device, "ROLLBACK", "CLOCK_BACK")
+    rotate_online(scene).publish("snapshot")
+    if not cache:
+        lose_cache(device)
+    assert device.take().version == "2.0.0"
+    assert device.heights()["timestamp"] < FAR
+    assert device.heights()["issued"] <= int(START.timestamp())
+
+
+def test_the_timestamp_key_finishes_a_running_rollout_early_and_no_more(scene: Scene) -> None:
+    """A day beyond the device's clock is as far as signed time goes. What is rolled out, the channel signed."""
+    channel = scene.forger()
+    channel.ship("3.0.0", {"app.py": b"print('3.0.0')"})
+
+    def roll(document: Json) -> None:
+        document.update(candidate=3, stable=2)
+        steps = [{"at": format_time(START + timedelta(hours=hours)), "permyriad": 10_000} for hours in (20,)]
+        document["rollout"] = {"salt": "5a" * 16, "steps": steps}
+
+    channel.channel(roll)
+    device, halted = scene.device(2), scene.device(2, "halted")
+    assert not device.update()
+    thief = Forger(scene.site, scene.keys)
+    sign_time(thief, format_time(START + timedelta(hours=23)))
+    assert device.take().version == "3.0.0"  # four fifths of a day too early
+    sign_time(thief, format_time(START + timedelta(hours=25)))
+    scene.refused(halted, "CLOCK_AHEAD")
+    thief.halt({"paused": True})  # the on-call's key, which the thief has not
+    sign_time(thief, format_time(START + timedelta(hours=23)))
+    assert not halted.update()
+    assert halted.running() == "2.0.0"
+
+
+def test_the_timestamp_key_opens_no_step_that_is_more_than_a_day_away(scene: Scene) -> None:
+    channel = scene.forger()
+    channel.ship("3.0.0", {"app.py": b"print('3.0.0')"})
+    later = format_time(START + timedelta(hours=30))
+    channel.channel(
+        lambda document: document.update(
+            candidate=3, stable=2, rollout={"salt": "5a" * 16, "steps": [{"at": later, "permyriad": 10_000}]}
+        )
+    )
+    device = scene.device(2)
+    sign_time(Forger(scene.site, scene.keys), format_time(START + timedelta(hours=23, minutes=59)))
+    assert not device.update()
+    sign_time(Forger(scene.site, scene.keys), later)
+    scene.refused(device, "CLOCK_AHEAD")
 
 
 def test_a_replaced_online_key_is_worth_nothing(scene: Scene) -> None:

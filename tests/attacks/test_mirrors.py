@@ -124,6 +124,7 @@ def test_a_policy_leads_into_no_folder_of_the_device(scene: Scene, prepared: Pat
     device.update()
     everywhere(scene.server, answer(b"", 500))
     scene.refused(device, "HTTP_STATUS")
+    assert "BAD_URL" in why(device)
 
 
 def test_the_application_may_name_mirrors_itself(scene: Scene, mirror: Server) -> None:

@@ -317,3 +317,22 @@ def test_a_host_that_failed_is_asked_last_from_then_on(folder: Path) -> None:
         list(downloads.arriving([wanted], lambda _: None))
     assert [name for name, _ in asked] == ["a", "b", "b"]
     assert notes == ["NETWORK"]
+
+
+def test_a_host_that_fails_several_objects_at_once_is_told_of_once(folder: Path) -> None:
+    other = content_of(DATA[:100])
+    together = threading.Barrier(2)
+
+    class Down(Host):
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            together.wait(30)
+            raise DOWN
+
+    class Up(Host):
+        def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:
+            return iter([DATA[:limit]])
+
+    notes: list[str] = []
+    downloads = Downloads([Down(), Up()], folder, lambda error: notes.append(error.code))
+    assert list(downloads.arriving([WANTED, other], lambda _: None)) == [WANTED, other]
+    assert notes == ["NETWORK"]

@@ -169,6 +169,11 @@ def sync_directory(path: Path) -> None:
         os.close(handle)
 
 
+def is_directory(found: os.stat_result) -> bool:
+    """Tell from its ``lstat`` whether something is a directory itself, and no link or junction that leads to one."""
+    return stat.S_ISDIR(found.st_mode) and getattr(found, "st_reparse_tag", None) != _JUNCTION
+
+
 def read_bounded(path: Path, limit: int, too_large: Callable[[], SealcastError]) -> bytes:
     """Return the file's bytes, or raise what ``too_large`` makes when there are more than ``limit``."""
     with path.open("rb") as file:
@@ -358,7 +363,7 @@ class Tree:
                     (self._root / directory).mkdir(mode=0o755)
                 self._made.add(directory)
             found = (self._root / directory).lstat()
-            if not stat.S_ISDIR(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
+            if not is_directory(found):
                 raise self._unsafe(path)
 
     @staticmethod

@@ -122,6 +122,20 @@ def test_a_disk_that_is_full_before_an_update(scene: Scene, disk: Path) -> None:
     assert device.take().version == "2.0.0"
 
 
+def test_a_quota_that_is_used_up(scene: Scene) -> None:
+    """It counts like a full disk: nothing is fetched, the old release runs; with more of it, the update goes on."""
+    device = scene.device(1)
+    device.set_settings(quota=70_000)
+    (device.folder / "trash" / "x").write_bytes(bytes(30_000))
+    (device.folder / "downloads" / ("0" * 64)).write_bytes(bytes(20_000))
+    error = scene.refused(device, "NO_SPACE", floor="not lowered")
+    assert error.data["cleaned"] == 50_000
+    assert "quota" in error.hint
+    assert not [request for request in scene.server.requests if "/objects/" in request.path]
+    device.set_settings(quota=200_000)
+    assert device.take().version == "2.0.0"
+
+
 @mounting
 def test_a_disk_that_fills_up_during_a_download(scene: Scene, disk: Path) -> None:
     device = on_disk(scene, disk, 1)

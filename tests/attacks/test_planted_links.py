@@ -87,6 +87,38 @@ def test_planted_before_an_update(scene: Scene, outside: Path, name: str) -> Non
     assert picture(outside) == before
 
 
+@pytest.mark.parametrize("name", ["slots", "staging", "downloads", "trash", "repository"])
+def test_a_folder_of_the_client_that_became_a_link(scene: Scene, outside: Path, name: str) -> None:
+    """Cleaning up there would delete elsewhere, and a release there would be somebody else's."""
+    device = scene.device(1)
+    folder = device.folder / name
+    folder.rename(device.folder / "kept")
+    folder.symlink_to(outside)
+    before = picture(outside)
+    for act in (device.check, device.update, device.client().repair):
+        with pytest.raises(InstallError) as caught:
+            act()
+        assert caught.value.code == "UNSAFE_PATH"
+    assert picture(outside) == before
+    folder.unlink()
+    (device.folder / "kept").rename(folder)
+    assert device.take().version == "2.0.0"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("name", ["", "slots", "staging", "downloads", "trash", "repository"])
+def test_a_folder_of_somebody_else(scene: Scene, name: str) -> None:
+    device = scene.device(1)
+    os.chown(device.folder / name, 54321, -1)
+    for act in (device.check, device.update):
+        with pytest.raises(InstallError) as caught:
+            act()
+        assert caught.value.code == "UNSAFE_OWNER"
+    assert scene.server.requests == []
+    os.chown(device.folder / name, os.geteuid(), -1)
+    assert device.take().version == "2.0.0"
+
+
 @contextmanager
 def when(kind: Kind, act: Callable[[], object]) -> Iterator[Callable[[Event], None]]:
     """Act when the client tells of this kind of event."""

@@ -53,11 +53,11 @@ def test_fifty_updaters_started_together(scene: Scene) -> None:
 
 
 @forking
-def test_twenty_updaters_left_to_themselves(scene: Scene) -> None:
+def test_fifty_updaters_left_to_themselves(scene: Scene) -> None:
     """Whoever comes late, after the winner is done, finds nothing to do: no outcome but these two."""
     device = scene.device(1)
     with Victims(scene.folder) as victims:
-        answers = victims.order("update", folder=device.folder, url=device.url, together=20)
+        answers = victims.order("update", folder=device.folder, url=device.url, together=50)
     assert {answer["code"] for answer in answers} <= {"", "BUSY"}
     assert "" in {answer["code"] for answer in answers}
     assert device.take().version == "2.0.0"

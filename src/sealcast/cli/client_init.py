@@ -14,6 +14,7 @@ from .client_options import KEY_VARIABLE, clients_folder, floor_option
 from .command import command
 from .output import good, name, strong
 from .session import Session
+from .sizes import parse_size
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _HOSTS = (
@@ -117,6 +118,12 @@ def _words(_context: click.Context, _parameter: click.Parameter, given: str) -> 
     show_default=True,
     help="How soon a new release must report ready; 0: at any time.",
 )
+@click.option(
+    "--quota",
+    type=parse_size,
+    metavar="SIZE",
+    help="What releases and downloads may take together, such as 2GiB (default: what the disk has).",
+)
 @click.option("--report", metavar="URL", default="", help="Post to this https URL how updates end (default: nobody).")
 @click.option(
     "--report-command",
@@ -142,6 +149,7 @@ def init(
     """
     from ..client import Network, init_directory
 
+    settings["quota"] = settings["quota"] or 0
     place = directory or clients_folder() / f"{app}-{channel}"
     reached = {name: given for name in Network.__struct_fields__ if (given := settings.pop(name))}
     reached["pins"] = _pins(reached.get("pins", ()))

@@ -25,7 +25,7 @@ from ..values import Clock
 from . import transitions
 from .carried import carried_least, kept_root
 from .directory import StateDirectory
-from .disk import check_room, disk_error
+from .disk import disk_error
 from .events import Kind, Listener
 from .explanation import Explanation, explain
 from .floor import FloorStore, Least
@@ -35,11 +35,11 @@ from .hosts import PINS_EXPIRED, Hosts
 from .launcher import Launcher
 from .look import Here, Outlook, Seen, installed, look, outlook, settled
 from .network import Network, http_options
-from .plan import Plan
 from .record import Records
+from .room import Room, needed_by, objects_of
 from .settings import Settings, init_directory
 from .shape import write_release
-from .slots import Slots, empty
+from .slots import Slots
 from .status import Status, read_status
 from .update import Update
 
@@ -179,7 +179,7 @@ class Client:
             self._events.emit(Kind.CHECK)
             found = self._look()
             if found.plan is None:
-                self._clean_up()
+                self._room.sweep()
             return found
 
     def install(self, update: Update) -> None:
@@ -227,6 +227,7 @@ class Client:
             self._events,
             lambda release, held: self._installer(release.version, held),
             lambda: self._see().channel,
+            self._room.make,
         )
 
     def recover_floor(self, root: bytes) -> Recovered:
@@ -288,14 +289,14 @@ class Client:
         if found.plan is None or found.build is None:
             raise AssertionError("an update has a plan")
         release = installed(found, self.settings)
-        check_room(self._place.path, _room(found.plan, found.build.installed))
+        self._room.make(needed_by(found.plan, found.build.installed), objects_of(found.plan))
         version = release.version
         came = self._installer(version, self._holdings(), found.policy).install(found.build, found.plan)
         self._events.emit(Kind.DOWNLOADED, version=version, done=came)
         write_release(self._slots.folder(release.manifest), release)
         self._records.change(lambda now: transitions.stage(now, release))
         self._events.emit(Kind.STAGED, version=version, why=str(found.plan.route))
-        self._clean_up()
+        self._room.sweep()
 
     def _installer(self, version: str, held: Holdings, policy: Policy | None = None) -> Installer:
         """Return what makes slots; ``policy`` is that of the look which found the release, by default of the last."""
@@ -317,15 +318,9 @@ class Client:
     def _holdings(self) -> Holdings:
         return Holdings(self._slots, self._launcher.embedded)
 
-    def _clean_up(self) -> None:
-        """Row 17, where nothing is left to be installed: what a run that was killed left behind goes too."""
-        self._slots.clean_up({release.manifest[:32] for release in self._records.read().held})
-        self._records.sweep()
-        for folder in (self._place.staging, self._place.downloads):
-            empty(folder)
-        for pattern in ("*/.tmp-*", "metadata/tmp*", "metadata/root_history/tmp*"):  # ours, and python-tuf's
-            for left in self._place.repository.glob(pattern):
-                left.unlink(missing_ok=True)
+    @property
+    def _room(self) -> Room:
+        return Room(self._place, self._slots, self._records, self.settings.quota)
 
     def _tell(self, found: Outlook) -> None:
         version = found.version or ""
@@ -343,6 +338,7 @@ class Client:
         """Be the one updater; turn what the disk refuses into an error of ours; note what failed, with ``version``."""
         try:
             with exclusive(self._place.updater_lock, _busy):
+                self._place.make_folders()
                 yield
         except OSError as error:
             failure = disk_error(error)
@@ -372,11 +368,6 @@ def _check_same(settings: Settings, app: str, channel: str) -> None:
             f"This directory follows {settings.app}/{settings.channel}, not {app}/{channel}.",
             hint="Use a directory of its own for each channel.",
         )
-
-
-def _room(plan: Plan, size: int) -> int:
-    """Return the bytes that a plan needs on the disk: downloads, and each release that it assembles on the way."""
-    return plan.size + size * max(1, len(plan.steps))
 
 
 def _busy() -> InstallError:

@@ -22,6 +22,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..errors import InstallError
+from ..files import is_directory
 
 
 class StateDirectory(Struct, frozen=True):
@@ -73,8 +74,7 @@ class StateDirectory(Struct, frozen=True):
         """Make the directory, for its owner alone. Raises ``InstallError`` (UNSAFE_OWNER)."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.check_owner()
-        for folder in (self.slots, self.staging, self.downloads, self.trash, self.repository):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        self.make_folders()
 
     def check_owner(self) -> None:
         """Refuse a directory that somebody else owns or may write to: what is started from it would be theirs.
@@ -83,17 +83,41 @@ class StateDirectory(Struct, frozen=True):
         """
         if sys.platform == "win32":  # pragma: no cover - no owner and no mode there
             return
-        found = self.path.stat()
-        if found.st_uid != os.geteuid():
-            raise self._unsafe("belongs to another user", "Run as the user that owns it.")
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise self._unsafe("may be written to by others", f"chmod 700 {self.path}")
+        _check_owned(self.path, self.path.stat())
 
-    def _unsafe(self, why: str, hint: str) -> InstallError:
-        return InstallError(
-            "UNSAFE_OWNER",
-            f"The state directory {str(self.path)!r} {why}.",
-            safe="Nothing of it was started or changed.",
-            hint=hint,
-            path=str(self.path),
-        )
+    def make_folders(self) -> None:
+        """Make the folders in here that are missing; refuse one that somebody else owns or may write to, or a link.
+
+        For whoever writes or deletes there. Raises ``InstallError`` (UNSAFE_OWNER, UNSAFE_PATH), ``OSError``.
+        """
+        for folder in (self.slots, self.staging, self.downloads, self.trash, self.repository):
+            if not os.path.lexists(folder):
+                folder.mkdir(mode=0o700)
+            found = folder.lstat()
+            if not is_directory(found):
+                raise InstallError(
+                    "UNSAFE_PATH",
+                    f"{str(folder)!r} is no folder, but a link or a file.",
+                    safe="Nothing was written or deleted there.",
+                    hint="Another program wrote into the state directory. Give Sealcast a directory of its own.",
+                    path=str(folder),
+                )
+            if sys.platform != "win32":
+                _check_owned(folder, found)
+
+
+def _check_owned(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise _unsafe(path, "belongs to another user", "Run as the user that owns it.")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _unsafe(path, "may be written to by others", f"chmod 700 {path}")
+
+
+def _unsafe(path: Path, why: str, hint: str) -> InstallError:
+    return InstallError(
+        "UNSAFE_OWNER",
+        f"The state directory {str(path)!r} {why}.",
+        safe="Nothing of it was started or changed.",
+        hint=hint,
+        path=str(path),
+    )

@@ -1,28 +1,10 @@
-"""Room on the disk: asked for before anything is fetched, and named when it runs out all the same."""
+"""What the disk refuses, in words of ours (see `sealcast.client.room` for asking before)."""
 
 from __future__ import annotations
 
 import errno
-import shutil
-from pathlib import Path
 
 from ..errors import InstallError
-
-RESERVE = 16 * 1024 * 1024
-"""Bytes that stay free beside what a release needs: records, metadata, the blocks of small files."""
-
-
-def check_room(directory: Path, wanted: int) -> None:
-    """Refuse to start what the disk has no room for. ``wanted`` is in bytes. Raises ``InstallError`` (NO_SPACE)."""
-    free = shutil.disk_usage(directory).free
-    if free < wanted + RESERVE:
-        raise InstallError(
-            "NO_SPACE",
-            f"The update needs {wanted + RESERVE} bytes on the disk, and {free} are free.",
-            hint="Make room, then run the update again: it goes on where it stopped.",
-            wanted=wanted + RESERVE,
-            free=free,
-        )
 
 
 def disk_error(error: OSError) -> InstallError:

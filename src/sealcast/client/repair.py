@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from ..errors import InstallError, ObjectError
-from ..model import ChannelDocument, ManifestEntry, Object
+from ..model import ChannelDocument, ManifestEntry, Object, read_manifest
 from .events import Events, Kind
 from .examine import Examined, examine
 from .holdings import Holdings
@@ -38,7 +38,8 @@ class Repairer(Struct, frozen=True):
     """What verifies and repairs the releases of one state directory.
 
     ``installer`` returns who makes a slot of what it is told is here; ``channel`` the signed channel document, which is
-    asked for only where the manifest itself is lost and nothing on the device leads to it.
+    asked for only where the manifest itself is lost and nothing on the device leads to it. ``room`` sees that so many
+    bytes fit on the disk.
     """
 
     slots: Slots
@@ -47,6 +48,7 @@ class Repairer(Struct, frozen=True):
     events: Events
     installer: Callable[[Installed, Holdings], Installer]
     channel: Callable[[], ChannelDocument]
+    room: Callable[[int], None]
 
     def verify(self, *, every: bool) -> tuple[Examined, ...]:
         """Hash the active release, or every one that is kept. Changes nothing.
@@ -84,7 +86,9 @@ class Repairer(Struct, frozen=True):
         held = Holdings(self.slots, self.embedded, doubted={release.manifest})
         installer = self.installer(release, held)
         try:
-            came = installer.repair(release, self._manifest(release, held, installer))
+            manifest = self._manifest(release, held, installer)
+            self.room(read_manifest(manifest).size)
+            came = installer.repair(release, manifest)
         except ObjectError as error:
             if error.code != "INCOMPLETE_REPO":
                 raise

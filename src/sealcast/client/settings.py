@@ -15,7 +15,7 @@ import msgspec
 from ..documents import Document, decode, encode
 from ..errors import ConfigError, InstallError, SealcastError
 from ..files import exclusive, remove_temporaries, write_durably
-from ..values import check_name
+from ..values import MAX_INTEGER, check_name
 from .directory import StateDirectory
 from .network import Network, absolute, check_network
 from .record import Record, Records
@@ -49,7 +49,7 @@ class Settings(Document, frozen=True, kw_only=True, omit_defaults=True):
     ``device`` decides its place in rollouts and is sent nowhere. A release on trial is started ``boot_limit`` times at
     most, and must report ready within ``ready_seconds`` of each start (0: without a limit). ``embedded`` is the folder
     of the release that the app itself ships, in the shape of a slot. Without ``report`` nobody is told anything.
-    ``network`` says how hosts are reached.
+    ``network`` says how hosts are reached. Releases and downloads together take at most ``quota`` bytes (0: any).
     """
 
     type: str = "sealcast/client/1"
@@ -64,6 +64,7 @@ class Settings(Document, frozen=True, kw_only=True, omit_defaults=True):
     embedded: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     report: Reporting | None = None
     network: Network = Network()
+    quota: Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)] = 0
 
 
 def this_platform(system: str = sys.platform, machine: str | None = None) -> str:
@@ -86,6 +87,7 @@ def init_directory(
     boot_limit: int = 3,
     ready_seconds: int = 60,
     embedded: Path | None = None,
+    quota: int = 0,
     floor: bytes = b"",
     report: str = "",
     report_command: Sequence[str] = (),
@@ -119,6 +121,7 @@ def init_directory(
             embedded=str(embedded.resolve()) if embedded else "",
             report=_reporting(report, report_command, new_id),
             network=network,
+            quota=quota,
         )
     )
     check_root(root)

@@ -25,11 +25,12 @@ def test_a_client_is_made_and_told(device: Device) -> None:
 def test_what_is_given_reaches_the_settings(device: Device) -> None:
     device.init(
         "--dir", str(device.place), "--platform", "kiosk", "--device", "k7", "--native", "2.1",
-        "--boot-limit", "5", "--ready-seconds", "9", "--embedded", str(device.folder),
+        "--boot-limit", "5", "--ready-seconds", "9", "--quota", "2GiB", "--embedded", str(device.folder),
     )  # fmt: skip
     found = json.loads((device.place / "client.json").read_text())
     assert (found["platform"], found["device"], found["native"]) == ("kiosk", "k7", "2.1")
     assert (found["boot_limit"], found["ready_seconds"], found["embedded"]) == (5, 9, str(device.folder))
+    assert found["quota"] == 2 << 30
 
 
 def test_reports_are_off_unless_they_are_asked_for(device: Device) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from sealcast.client import Client, Launcher, Outlook, Plan, Route, Update, disk, install, look
+from sealcast.client import Client, Launcher, Outlook, Plan, Route, Update, install, look
 from sealcast.client import client as module
 from sealcast.client.events import Event
 from sealcast.client.floor import FloorStore
@@ -450,7 +450,7 @@ def test_without_room_nothing_is_fetched(site: Site, monkeypatch: pytest.MonkeyP
     client = site.client(source=source)
     update = client.check()
     assert update is not None
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))
     with pytest.raises(InstallError) as caught:
         client.install(update)
     assert caught.value.code == "NO_SPACE"

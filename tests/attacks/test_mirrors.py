@@ -135,3 +135,16 @@ def test_the_application_may_name_mirrors_itself(scene: Scene, mirror: Server) -
     assert found is not None
     client.install(found)
     assert device.start().version == "2.0.0"
+
+
+def test_a_damaged_release_is_repaired_from_the_mirror_of_the_last_policy(scene: Scene, mirror: Server) -> None:
+    device = scene.device(1)
+    scene.forger().policy(lambda policy: policy.update(mirrors=[mirror.url]))
+    assert device.take().version == "2.0.0"
+    for name in ("app.py", "lib/shared.bin"):
+        (device.slot("2.0.0") / "files" / name).write_bytes(b"rotten")
+    everywhere(scene.server, answer(b"", 500))
+    (repaired,) = device.client().repair()
+    assert repaired.came
+    assert device.running() == "2.0.0"
+    assert all(request.path.startswith("/objects/") for request in mirror.requests)

@@ -90,7 +90,7 @@ def events(session: Session, directory: Path | None, since: timedelta | None, su
     oldest = format_time(session.clock() - since) if since else ""
     out = session.output
     if followed:
-        for event in follow(place, lambda: _wait(out)):
+        for event in follow(place, lambda: _wait(out)):  # pragma: no branch - until Ctrl-C
             if event.at >= oldest:
                 _show(out, event)
     kept = [event for event in Events(place, session.clock).read() if event.at >= oldest]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,12 @@ def test_a_file_that_cannot_be_put_away_is_written_on(
 def test_everybody_who_listens_is_told(tmp_path: Path, clock: HandClock, heard: list[Event]) -> None:
     Events(tmp_path, clock, None, heard.append, heard.append).emit(Kind.CHECK)
     assert len(heard) == 2
+
+
+def test_every_kind_is_told_somewhere() -> None:
+    folder = Path(module.__file__).parent
+    places = [path.read_text("utf-8") for path in folder.glob("*.py")]
+    told = {name for text in places for name in re.findall(r"(?:emit|_report)\(\s*Kind\.([A-Z_]+)", text)}
+    told |= {name for text in places for name in re.findall(r"kind = Kind\.([A-Z_]+) if .* else Kind\.[A-Z_]+", text)}
+    told |= {name for text in places for name in re.findall(r"kind = Kind\.[A-Z_]+ if .* else Kind\.([A-Z_]+)", text)}
+    assert told == {kind.name for kind in Kind}

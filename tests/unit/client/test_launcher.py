@@ -226,6 +226,19 @@ def test_a_release_whose_trial_another_start_replaced_runs_on(site: Site) -> Non
     assert ("ended", "failed") not in device.kinds()
 
 
+def test_whoever_was_asked_to_end_may_take_its_time(site: Site) -> None:
+    """Not ready in time does not count any more: nothing is started again after a signal."""
+    device = Device(site, ready_seconds=1)
+    device.stage(device.put(2, "trap 'sleep 1.5; exit 7' TERM; echo up; while :; do sleep 0.1; done"))
+    command = [*SEALCAST, "client", "run", "--dir", str(device.path), "--", "./app.sh"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 7
+    assert device.runs == [2]
+
+
 def test_without_a_limit_of_time_a_slow_start_is_waited_for(site: Site) -> None:
     device = Device(site, ready_seconds=0)
     device.stage(device.put(2, f"sleep 1; {READY}"))

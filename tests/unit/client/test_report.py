@@ -313,6 +313,14 @@ def test_a_start_that_reports_waits_for_nobody_and_loads_no_network(site: Site) 
         told.close()
 
 
+def test_a_command_alone_is_enough(site: Site) -> None:
+    place = site.folder / "d"
+    init_directory(place, url=site.url, root=site.root, app="demo", channel="stable", report_command=("logger", "-t"))
+    found = read_settings(place).report
+    assert found is not None
+    assert (found.url, found.command) == ("", ("logger", "-t"))
+
+
 @pytest.mark.parametrize(
     ("url", "code"), [("http://example.org", "INSECURE_URL"), ("example.org", "BAD_URL"), ("https://x/?a=b", "BAD_URL")]
 )

@@ -365,7 +365,7 @@ def test_what_clients_would_refuse_is_not_written(
     repo: Repository, clock: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"root": 10**6, "timestamp": 10**6, "snapshot": 1500, "targets": 10**6}
-    monkeypatch.setattr("sealcast.verify.LIMITS", limits)
+    monkeypatch.setattr("sealcast.verify.metadata.LIMITS", limits)
     before = digests(repo.workspace.metadata)
     with repo.workspace.changing() as state:
         entry = state.snapshot.signed.meta["targets.json"]

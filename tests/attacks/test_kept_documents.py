@@ -23,7 +23,7 @@ class Nowhere:
 
     location = "nowhere"
 
-    def read(self, path: str, *, limit: int) -> bytes:
+    def read(self, path: str, *, limit: int, anew: bool = False) -> bytes:
         raise AssertionError(f"{path} was asked for")
 
     def stream(self, path: str, *, limit: int, start: int = 0) -> Iterator[bytes]:

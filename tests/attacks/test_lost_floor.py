@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealcast.client import Client, Kind
-from sealcast.errors import SealcastError
+from sealcast.client.kept import parse_role
+from sealcast.errors import SealcastError, VerificationError
 from sealcast.fetch import HttpOptions
 from sealcast.publisher import Repository
 from tests.attacks.conftest import Said
@@ -310,3 +311,46 @@ def test_the_commands_of_it_all(scene: Scene, replayed: Device, sealcast: Callab
     made = sealcast(*new, "--url", scene.server.url, "--root", root, "--floor", tmp_path / "floor.json")
     assert made.status == 0, made.err
     assert sealcast("client", "check", "--dir", scene.folder / "new").code == "ROLLBACK"
+
+
+def test_a_root_under_another_number_proves_nothing(scene: Scene, replayed: Device) -> None:
+    scene.host(2)
+    for _ in range(2):
+        scene.forger().publish_root()
+    assert not replayed.update()
+    lose_floor(replayed)
+    history = replayed.folder / "repository/metadata/root_history"
+    shutil.copy(history / "3.root.json", history / "2.root.json")
+    assert replayed.client().recover_floor(scene.root).numbers["root"] == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"x-sealcast": None}, {"x-sealcast": {}}, {"x-sealcast": {"issued": "now"}}])
+def test_a_timestamp_that_does_not_say_when_it_was_signed_proves_no_time(
+    scene: Scene, replayed: Device, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
+) -> None:
+    lose_floor(replayed)
+    real = parse_role
+
+    def without(data: bytes, role: str, kind: type) -> object:
+        found = real(data, role, kind)
+        if role == "timestamp":
+            kept = found.signed.unrecognized_fields
+            kept.clear()
+            kept.update(fields)
+        return found
+
+    monkeypatch.setattr("sealcast.client.recover.parse_role", without)
+    monkeypatch.setattr("sealcast.client.recover.verified_role", lambda found, *_: found.signed)
+    assert replayed.client().recover_floor(scene.root).lost == ("issued",)
+
+
+def test_a_document_that_cannot_be_read_proves_nothing(
+    scene: Scene, replayed: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_floor(replayed)
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise VerificationError("UNKNOWN_DOCUMENT", "of a later version")
+
+    monkeypatch.setattr("sealcast.client.recover.read_channel", unreadable)
+    assert replayed.client().recover_floor(scene.root).lost == ("revision", "lowest")

@@ -134,6 +134,36 @@ def test_a_lost_manifest_is_found_through_the_signed_channel(scene: Scene) -> No
     assert whole(device)
 
 
+def test_a_manifest_that_was_packed_anew_is_found_through_the_signed_channel(scene: Scene) -> None:
+    from msgspec.structs import replace
+
+    device = scene.device(2)
+    active = device.record.active
+    assert active is not None
+    assert active.carrier is not None
+    elsewhere = replace(active, carrier=replace(active.carrier, sha256="0" * 64))
+    Records(device.folder).change(lambda record: replace(record, active=elsewhere, last_good=elsewhere))
+    (device.slot("2.0.0") / "manifest.json").unlink()
+    (device.slot("2.0.0") / "manifest.json").mkdir()
+    (found,) = device.client().verify()
+    assert (found.findings[0].path, found.findings[0].fault) == ("manifest.json", "damaged")
+    device.client().repair()
+    assert whole(device)
+
+
+def test_what_the_channel_said_is_put_back_too(scene: Scene) -> None:
+    """A slot is what an app embeds: a copy of it must be whole in every part."""
+    device = scene.device(2)
+    place = device.slot("2.0.0") / "release.json"
+    said = place.read_bytes()
+    for wrong in (b"", (device.slot("1.0.0") / "release.json").read_bytes()):
+        place.write_bytes(wrong)
+        (found,) = device.client().verify()
+        assert [one.path for one in found.damaged] == ["release.json"]
+        device.client().repair()
+        assert place.read_bytes() == said
+
+
 def test_what_cannot_be_had_any_more_is_said_and_not_started(scene: Scene) -> None:
     device = scene.device(2)
     rot(device.slot("1.0.0"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -52,16 +52,15 @@ class Held(Struct, frozen=True, dict=True):  # caches what it read
 class Holdings:
     """The complete releases on this device, by manifest digest: the slots, and what the app embeds.
 
-    A slot that is not as it was verified, or is ``doubted``, is no release any more; single files of it may still be
-    good.
+    A slot that is not as it was verified is no release any more; single files of it may still be good.
     """
 
-    def __init__(self, slots: Slots, embedded: Path | None = None, doubted: Container[str] = ()) -> None:
+    def __init__(self, slots: Slots, embedded: Path | None = None) -> None:
         self._held: dict[str, Held] = {}
         self._damaged: list[Held] = []
         for digest in slots:
             held = Held(slots.folder(digest), digest)
-            if digest not in doubted and slots.is_intact(digest):
+            if slots.is_intact(digest):
                 self._held[digest] = held
             else:
                 self._damaged.append(held)

@@ -82,8 +82,8 @@ class Repairer(Struct, frozen=True):
         if not found.damaged:
             return Repaired(found)
         self.events.emit(Kind.DAMAGED, version=release.version, detail=found.damaged[0].path, total=len(found.damaged))
-        self.slots.distrust(release.manifest)
-        held = Holdings(self.slots, self.embedded, doubted={release.manifest})
+        self.slots.distrust(release.manifest)  # also for what follows: it is hashed again, not believed
+        held = Holdings(self.slots, self.embedded)
         installer = self.installer(release, held)
         try:
             manifest = self._manifest(release, held, installer)

@@ -31,12 +31,13 @@ Counted = Callable[[int], None]
 class Downloads:
     """The folder of objects of one client, and the hosts they come from, the best first.
 
-    ``noted`` hears of a host that failed, once: it is asked last from then on.
+    A host that fails is asked last from then on; ``noted`` hears of it, once, when another one gave what it did not.
     """
 
     def __init__(self, sources: Sequence[Source], folder: Path, noted: Callable[[SealcastError], None]) -> None:
         self._sources = sources
         self._failed: list[Source] = []
+        self._told: list[Source] = []
         self._noted = noted
         self._folder = folder
         self._stop = threading.Event()
@@ -76,32 +77,36 @@ class Downloads:
                 return
             path.unlink()
         part = path.with_name(f"{path.name}.part")
-        first: SealcastError | None = None
+        failures: list[tuple[Source, SealcastError]] = []
         for source in self._in_order():
             try:
                 if any(self._bring(source, wanted, place, part, counted) for _ in range(2)):
                     part.replace(path)
+                    self._tell(failures)
                     return
                 error: SealcastError = _other_bytes(wanted)
             except (TransferError, ObjectError) as failure:
                 if failure.code == "STOPPED":
                     raise
                 error = failure
-            first = first or error
-            self._fails(source, error)
-        raise first or AssertionError("objects come from somewhere")
+            failures.append((source, error))
+            with self._failing:
+                if source not in self._failed:
+                    self._failed.append(source)
+        raise failures[0][1]
 
     def _in_order(self) -> list[Source]:
         """Return the hosts as they are to be asked now: those that failed last."""
         failed = list(self._failed)
         return [source for source in self._sources if source not in failed] + failed
 
-    def _fails(self, source: Source, error: SealcastError) -> None:
-        with self._failing:
-            if source in self._failed:
-                return
-            self._failed.append(source)
-        if len(self._failed) < len(self._sources):
+    def _tell(self, failures: Iterable[tuple[Source, SealcastError]]) -> None:
+        """Let it be known why another host had to be asked; of each host once."""
+        for source, error in failures:
+            with self._failing:
+                if source in self._told:
+                    continue
+                self._told.append(source)
             self._noted(error)
 
     def _bring(self, source: Source, wanted: Content, place: str, part: Path, counted: Counted) -> bool:

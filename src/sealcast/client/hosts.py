@@ -62,17 +62,15 @@ class Hosts:
     def ask(self, question: Callable[[Source], T]) -> T:
         """Return the first host's answer that holds; its host is asked for objects first.
 
-        A host that fails or serves what is refused costs nothing but its time: the next one is asked, and the refusal
-        is noted. Where none answers, the first host's error is raised, as if there were no mirrors. Raises as
-        ``question`` does.
+        A host that fails or serves what is refused costs nothing but its time: the next one is asked, and when one
+        answers, the failures before it are noted. Where none does, the first host's error is raised, as if there were
+        no mirrors. Raises as ``question`` does.
         """
         failures: list[SealcastError] = []
         ends = self._options.monotonic() + PATIENCE
         for source in self._all(lambda: self._mirrors(self._remembered())):
-            if failures:
-                if self._options.monotonic() > ends:
-                    break
-                self._noted(failures[-1].code, f"{failures[-1].what} Next, {source.location} is asked.")
+            if failures and self._options.monotonic() > ends:
+                break
             try:
                 found = question(source)
             except (TransferError, VerificationError) as error:
@@ -80,6 +78,8 @@ class Hosts:
                 if error.code in _NOT_OF_THE_HOST:
                     break
                 continue
+            for failure in failures:
+                self._noted(failure.code, f"{failure.what} {source.location} answered instead.")
             self._best = source
             return found
         raise failures[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import InstallError
 from ..values import Content
 from .directory import StateDirectory
-from .plan import Plan
+from .plan import Plan, Route
 from .record import Records
 from .slots import Slots, empty
 
@@ -101,6 +101,8 @@ class Room:
 
 def needed_by(plan: Plan, size: int) -> int:
     """Return the bytes that a plan needs on the disk: downloads, and each release that it assembles on the way."""
+    if plan.route is Route.HELD:
+        return 0
     return plan.size + size * max(1, len(plan.steps))
 
 

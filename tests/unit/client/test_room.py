@@ -101,7 +101,9 @@ def test_what_a_plan_needs_and_names() -> None:
     assert objects_of(delta) == [Content("c" * 64, 5), Content("d" * 64, 5)]
     archive = Plan(Route.ARCHIVE, size=7, archive=Archive(KEPT, "x"))
     assert (needed_by(archive, 100), objects_of(archive)) == (107, [KEPT])
-    assert objects_of(Plan(Route.PACKS, size=7)) == []
+    packs = Plan(Route.PACKS, size=7)
+    assert (needed_by(packs, 100), objects_of(packs)) == (107, [])
+    assert needed_by(Plan(Route.HELD), 100) == 0, "what is here needs nothing"
 
 
 def test_a_sweep_leaves_what_is_held_alone(disk: Disk) -> None:

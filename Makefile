@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 endif
 PY := $(BIN)/python
 LOCK := requirements/dev.lock
+# What only some kinds of signers need, in a folder of its own that their tests look into.
+SIGNERS_LOCK := requirements/signers.lock
+SIGNERS := $(VENV)/signers
 # Touched by a complete installation, so that it is repeated only when the lock or the project's metadata changes.
 STAMP := $(VENV)/.installed
 
@@ -62,20 +65,27 @@ build: $(STAMP) ## the wheel and the source archive, in dist/
 	$(PY) -m hatchling build -d dist
 
 # Versions in the lock stay as they are, unless asked for: `make lock UPGRADE=--upgrade`.
-lock: $(STAMP) ## write requirements/dev.lock again from pyproject.toml
-	$(PY) -m uv pip compile pyproject.toml --group dev --extra publisher --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(UPGRADE) -o $(LOCK)
+COMPILE = $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" --quiet $(UPGRADE)
+# What both locks would name is in the first alone.
+SHARED := cffi click cryptography pycparser typing-extensions urllib3
+
+lock: $(STAMP) ## write requirements/dev.lock and signers.lock again from pyproject.toml
+	$(COMPILE) pyproject.toml --group dev --extra publisher -o $(LOCK)
+	$(COMPILE) --group signers -c $(LOCK) $(addprefix --no-emit-package ,$(SHARED)) -o $(SIGNERS_LOCK)
 
 clean: ## remove the environment and everything built or cached
 	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Hashes are required for everything that comes from an index; the project itself is installed from here, with
 # the build tool that the lock already brought.
-$(STAMP): $(LOCK) pyproject.toml
+$(STAMP): $(LOCK) $(SIGNERS_LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Sealcast needs Python 3.11 or newer with its venv module, and none was found." \
 		"Install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Sealcast needs Python 3.11 or newer; $(PYTHON) is %d.%d." % sys.version_info[:2])'
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --disable-pip-version-check --quiet --require-hashes -r $(LOCK)
 	$(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	rm -rf $(SIGNERS)
+	$(PY) -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps --no-compile --target $(SIGNERS) -r $(SIGNERS_LOCK)
 	@touch $(STAMP)

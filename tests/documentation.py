@@ -107,6 +107,7 @@ LOOSE_BUT_NO_CODES = frozenset(
         "NO_COLOR",
         "PATH",
         "POST",
+        "PYKCS11LIB",
         "PYTHONUTF8",
         "TERM",
     }

@@ -30,8 +30,10 @@ KEY = LazyGroup(
     {
         "Commands": {
             "new": Entry(f"{_HERE}.keys:new", "Make a signing key and its public record."),
+            "import": Entry(f"{_HERE}.key_outside:import_key", "Record a key that a token or a service holds."),
             "list": Entry(f"{_HERE}.keys:list_keys", "List the signing keys in a folder."),
             "show": Entry(f"{_HERE}.keys:show", "Show one signing key: its id, type and holder."),
+            "card": Entry(f"{_HERE}.key_card:card", "Print a public key to hand out: id, words, QR code."),
             "passwd": Entry(f"{_HERE}.keys:passwd", "Change the passphrase of a signing key."),
         }
     },

@@ -1,4 +1,4 @@
-"""``sealcast key``: make signing keys, look at them, change what protects them."""
+"""``sealcast key``: make signing keys, take those that a token or service holds, look at them, change passphrases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..documents import plain
 from ..errors import SealcastError, SigningError
 from ..signing import (
     DEFAULT_KEY_TYPE,
+    DEFAULT_TOKEN_KEY_TYPE,
     KEY_SUFFIX,
     KEY_TYPES,
     RECORD_SUFFIX,
@@ -30,6 +31,7 @@ from ..signing import (
     type_of,
 )
 from .command import command, dry_run_option
+from .key_outside import directory_option, new_in_token, note_readers
 from .output import Piece, bad, caution, dim, good, name, strong
 from .secrets import NEW_VARIABLE, passphrases
 from .session import Session
@@ -41,35 +43,26 @@ _file = click.Path(dir_okay=False, path_type=Path)
 _passphrase_file = click.option(
     "--passphrase-file", type=_file, metavar="FILE", help="Take the passphrase from the first line of FILE."
 )
-_directory = click.option(
-    "--dir",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    default="keys",
-    show_default=True,
-    help="The folder of the keys.",
-)
 
 
 @command(
     example="""
     sealcast key new alice --dir keys
     sealcast key new bob --dir keys --type ecdsa-p256
+    sealcast key new carol --dir keys --signer "pkcs11:root-b?id=02"
     SEALCAST_PASSPHRASE=… sealcast key new ci --dir keys --json
     """,
     exits=(3, 5),
 )
 @click.argument("holder", metavar="NAME")
-@_directory
+@directory_option
 @click.option(
     "--type",
     "kind",
     type=click.Choice(list(KEY_TYPES)),
-    default=DEFAULT_KEY_TYPE.name,
-    show_default=True,
-    help="The kind of key.",
+    help=f"The kind of key. By default {DEFAULT_KEY_TYPE.name}, in a token {DEFAULT_TOKEN_KEY_TYPE.name}.",
 )
+@click.option("--signer", "uri", metavar="URI", help="Make the key in a token: pkcs11:TOKEN?id=HEX.")
 @click.option("--no-passphrase", is_flag=True, help="Do not encrypt the private key: whoever gets the file can sign.")
 @_passphrase_file
 @dry_run_option
@@ -77,7 +70,8 @@ def new(
     session: Session,
     holder: str,
     directory: Path,
-    kind: str,
+    kind: str | None,
+    uri: str | None,
     no_passphrase: bool,
     passphrase_file: Path | None,
     dry_run: bool,
@@ -85,11 +79,15 @@ def new(
     """Make a signing key and its public record.
 
     DIR/NAME.pem is the private key, readable by its owner only. DIR/NAME.pub.json is its public record: the part to
-    hand out. Nothing is ever overwritten.
+    hand out. With --signer the private key is made in a token and never leaves it. Nothing is ever overwritten.
     """
     if no_passphrase and passphrase_file:
         raise click.UsageError("--no-passphrase and --passphrase-file exclude each other.")
-    chosen = key_type(kind)
+    if uri is not None:
+        if no_passphrase or passphrase_file:
+            raise click.UsageError("A token is protected by its PIN: --signer goes with no passphrase.")
+        return new_in_token(session, holder, directory, key_type(kind or DEFAULT_TOKEN_KEY_TYPE.name), uri, dry_run)
+    chosen = key_type(kind or DEFAULT_KEY_TYPE.name)
     private, public = free_paths(directory, holder)
     made = {"private": private, "public": public, "type": chosen.name, "encrypted": not no_passphrase}
     if dry_run:
@@ -125,12 +123,11 @@ def _tell_new(
             ("key id", record.keyid),
         ]
     )
-    if not kind.every_client:
-        out.note(caution("note"), f": a key of type {kind.name} is {kind.read_by}.")
+    note_readers(session, kind)
 
 
 @command(name="list", example="sealcast key list --dir keys", exits=(5, 6))
-@_directory
+@directory_option
 def list_keys(session: Session, directory: Path) -> object:
     """List the signing keys in a folder.
 

@@ -1,4 +1,4 @@
-"""Passphrases from the edge of the program: the environment, a file, or the person at the terminal.
+"""Passphrases and PINs from the edge of the program: the environment, a file, or the person at the terminal.
 
 Never from an argument, which every process on the machine could read.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import SigningError
 from ..files import read_secret
-from ..signing import VARIABLE, as_passphrase, variable_of
+from ..signing import PIN_VARIABLE, VARIABLE, EnvironmentSecrets, as_passphrase, variable_of
 from ..values import printable
 from .ask import can_ask, secret
 from .session import Session
@@ -47,6 +47,7 @@ class Passphrases:
         self._variable = variable
         self._option = option
         self._known: dict[str, bytes] = {}
+        self._pins: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -59,6 +60,20 @@ class Passphrases:
         if confirm or name not in self._known:
             self._known[name] = as_passphrase(self._find(name, confirm))
         return self._known[name]
+
+    def pin(self, token: str) -> str:
+        """Return the PIN of the token with this label: from its variable, SEALCAST_PIN, or the person.
+
+        Raises ``SigningError`` (NO_PIN) when nobody can be asked.
+        """
+        if token not in self._pins:
+            self._pins[token] = self._find_pin(token)
+        return self._pins[token]
+
+    def _find_pin(self, token: str) -> str:
+        if self._can_ask and not any(map(self._environment.get, (variable_of(token, PIN_VARIABLE), PIN_VARIABLE))):
+            return self._prompt(f"PIN of the token {printable(token)}", False)
+        return EnvironmentSecrets(self._environment).pin(token)
 
     def _find(self, name: str, confirm: bool) -> str:
         own = variable_of(name, self._variable)

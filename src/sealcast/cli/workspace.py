@@ -42,6 +42,10 @@ class _OnePassphrase:
             self._shared = self._secrets.passphrase("all keys", confirm=confirm)
         return self._shared
 
+    def pin(self, token: str) -> str:
+        """Return the PIN of a token, each of which has its own."""
+        return self._secrets.pin(token)
+
 
 @command(
     example="""

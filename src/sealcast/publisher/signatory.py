@@ -13,8 +13,7 @@ from tuf.api.serialization.json import JSONSerializer
 
 from ..errors import SigningError
 from ..model.roles import EXTENSION
-from ..signing import KEY_SUFFIX, RECORD_SUFFIX, Secrets, open_signer, read_record
-from ..values import printable
+from ..signing import Secrets, absent, locate, open_signer
 
 
 class _Holders(NamedTuple):
@@ -33,23 +32,16 @@ class Signatory:
         self._secrets = secrets
         self._folder = folder
         self._open: dict[str, Signer] = {}
+        self._away: dict[str, SigningError | None] = {}
 
     def add(self, uri: str) -> None:
-        """Take one more signer, found by the public record that lies beside its key file.
+        """Take one more signer, known by the record beside its key file, or by asking the token or service.
 
-        A relative path starts at the current folder, as everywhere on a command line. Raises ``SigningError``
-        (UNKNOWN_SIGNER) when there is no such record.
+        A relative path starts at the current folder, as everywhere on a command line. Raises ``SigningError`` as
+        `sealcast.signing.locate` does.
         """
-        scheme, _, rest = uri.partition(":")
-        place = Path(rest).absolute()
-        record = place.with_name(place.name.removesuffix(KEY_SUFFIX) + RECORD_SUFFIX)
-        if scheme != "file" or not record.is_file():
-            raise SigningError(
-                "UNKNOWN_SIGNER",
-                f"The signer {printable(uri[:200])!r} has no public record beside it ({printable(record.name)}).",
-                hint="Keep NAME.pub.json beside NAME.pem, as `sealcast key new` writes them.",
-            )
-        self._uris[read_record(record).keyid] = f"{scheme}:{place}"
+        located = locate(uri, self._secrets, folder=Path())
+        self._uris[located.key.keyid] = located.uri
 
     def require(self, roles: Iterable[str], root: Root, targets: Targets) -> None:
         """Raise ``SigningError`` (MISSING_SIGNERS) unless enough signers of every role are at hand."""
@@ -58,7 +50,7 @@ class Signatory:
                 raise self._missing(role, root, _holders(role, root, targets))
 
     def can_sign(self, role: str, root: Root, targets: Targets) -> bool:
-        """Tell whether enough signers of ``role`` are at hand: named, and not files that lie on another machine."""
+        """Tell whether enough signers of ``role`` are at hand: named, and neither file nor token elsewhere."""
         holders = _holders(role, root, targets)
         return sum(map(self._at_hand, holders.keys)) >= holders.threshold
 
@@ -88,6 +80,8 @@ class Signatory:
             # Hardware can fail without saying so. What nobody could verify must not be kept.
             holders.delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
         except tuf_errors.UnsignedMetadataError as error:
+            if isinstance(error.__cause__, SigningError):  # a signer that can say itself what went wrong
+                raise error.__cause__ from None
             raise SigningError(
                 "SIGNING_FAILED",
                 f"A signer of the role {role} failed, or made a signature that does not verify.",
@@ -97,9 +91,13 @@ class Signatory:
         return metadata.to_bytes(JSONSerializer(compact=True))
 
     def _at_hand(self, keyid: str) -> bool:
+        return keyid in self._uris and self._absent(keyid) is None
+
+    def _absent(self, keyid: str) -> SigningError | None:
         # A workspace is shared: its configuration names the keys of everybody's machines.
-        scheme, _, rest = self._uris.get(keyid, "").partition(":")
-        return bool(scheme) and (scheme != "file" or (self._folder / rest.removeprefix("//")).is_file())
+        if keyid not in self._away:
+            self._away[keyid] = absent(self._uris[keyid], self._secrets, folder=self._folder)
+        return self._away[keyid]
 
     def _signer(self, keyid: str, key: Key) -> Signer:
         if keyid not in self._open:
@@ -107,12 +105,16 @@ class Signatory:
         return self._open[keyid]
 
     def _missing(self, role: str, root: Root, holders: _Holders) -> SigningError:
-        wanted = holder_names(root, [keyid for keyid in holders.keys if not self._at_hand(keyid)])
+        away = [keyid for keyid in holders.keys if not self._at_hand(keyid)]
+        wanted = holder_names(root, away)
+        # Of a file that is elsewhere there is nothing to say; a package that is missing can be installed.
+        reasons = [why for why in map(self._absent, self._uris.keys() & away) if why and why.code != "KEY_NOT_FOUND"]
         return SigningError(
             "MISSING_SIGNERS",
             f"The role {role} needs {holders.threshold} signatures, and this machine does not hold enough of its "
             "signers.",
-            hint=f"These can sign: {', '.join(wanted)}. Name a signer with --signer or under [signers].",
+            hint=f"These can sign: {', '.join(wanted)}. Name a signer with --signer or under [signers]."
+            + "".join(sorted({f" {why.what} {why.hint}" for why in reasons})),
             role=role,
         )
 

@@ -4,7 +4,7 @@ Private keys are files only their owner can read, or stay in hardware and servic
 here asks a person anything: passphrases come through `Secrets`.
 """
 
-from .environment import VARIABLE, EnvironmentSecrets, as_passphrase, variable_of
+from .environment import PIN_VARIABLE, VARIABLE, EnvironmentSecrets, as_passphrase, variable_of
 from .examples import EXAMPLE_KEYIDS, is_example
 from .key_files import (
     KEY_SUFFIX,
@@ -15,23 +15,30 @@ from .key_files import (
     is_encrypted,
     open_key_file,
     save_key,
+    save_record,
 )
 from .key_types import DEFAULT_KEY_TYPE, KEY_TYPES, KeyType, key_type, type_of
+from .kinds import Located, Secrets
+from .pkcs11 import DEFAULT_TOKEN_KEY_TYPE
 from .records import RECORD_SUFFIX, PublicRecord, key_of, read_record, record_bytes, record_of
-from .signers import Secrets, open_signer
+from .signers import absent, locate, make_in_token, open_signer
 
 __all__ = [
     "DEFAULT_KEY_TYPE",
+    "DEFAULT_TOKEN_KEY_TYPE",
     "EXAMPLE_KEYIDS",
     "KEY_SUFFIX",
     "KEY_TYPES",
+    "PIN_VARIABLE",
     "RECORD_SUFFIX",
     "VARIABLE",
     "EnvironmentSecrets",
     "GeneratedKey",
     "KeyType",
+    "Located",
     "PublicRecord",
     "Secrets",
+    "absent",
     "as_passphrase",
     "change_passphrase",
     "free_paths",
@@ -40,12 +47,15 @@ __all__ = [
     "is_example",
     "key_of",
     "key_type",
+    "locate",
+    "make_in_token",
     "open_key_file",
     "open_signer",
     "read_record",
     "record_bytes",
     "record_of",
     "save_key",
+    "save_record",
     "type_of",
     "variable_of",
 ]

@@ -82,6 +82,18 @@ def save_key(directory: Path, generated: GeneratedKey) -> tuple[Path, Path]:
     return private, public
 
 
+def save_record(directory: Path, record: PublicRecord) -> Path:
+    """Write NAME.pub.json into ``directory``, made when missing, for a key that is in no file; return its path.
+
+    Nothing is ever overwritten. Raises ``SigningError`` (KEY_EXISTS), ``OSError``.
+    """
+    _, public = free_paths(directory, record.name)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not create_durably(public, record_bytes(record)):
+        raise _exists(public)
+    return public
+
+
 def free_paths(directory: Path, name: str) -> tuple[Path, Path]:
     """Return where the key ``name`` would be saved: its private file and its record.
 

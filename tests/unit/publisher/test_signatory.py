@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -142,12 +143,28 @@ def test_unlocking_skips_what_is_elsewhere(ws: Path, state: State, uris: dict[st
     assert refusal(lambda: signatory(ws, uris).unlock("snapshot", *parts(state))).code == "BAD_KEY_FILE"
 
 
-def test_signers_in_hardware_are_taken_to_be_at_hand(ws: Path, state: State, uris: dict[str, str], clock: Time) -> None:
+def test_a_signer_that_needs_a_package_is_elsewhere_until_it_is_installed(
+    ws: Path, state: State, uris: dict[str, str], clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
     keyid = state.root.signed.roles["snapshot"].keyids[0]
     here = signatory(ws, {**uris, keyid: "pkcs11:token?id=02"})
-    assert here.can_sign("snapshot", *parts(state))
+    assert not here.can_sign("snapshot", *parts(state))
     error = refusal(lambda: here.sign("snapshot", next_snapshot(2, {}, clock()), *parts(state)))
-    assert error.code == "UNKNOWN_SIGNER"
+    assert error.code == "MISSING_SIGNERS"
+    assert "pip install 'sealcast[pkcs11]'" in error.hint
+
+
+def test_what_a_signer_says_of_its_failure_is_told(
+    ws: Path, state: State, uris: dict[str, str], clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone:
+        def sign(self, payload: bytes) -> Signature:
+            raise SigningError("TOKEN_NOT_FOUND", "It was taken away.")
+
+    monkeypatch.setattr("sealcast.publisher.signatory.open_signer", lambda *_, **__: Gone())
+    error = refusal(lambda: signatory(ws, uris).sign("snapshot", next_snapshot(2, {}, clock()), *parts(state)))
+    assert error.code == "TOKEN_NOT_FOUND"
 
 
 def test_a_signer_is_found_by_its_record(ws: Path, state: State, clock: Time, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +180,7 @@ def test_a_signer_is_found_by_its_record(ws: Path, state: State, clock: Time, mo
     assert here.can_sign("snapshot", *parts(state))
 
 
-@pytest.mark.parametrize("uri", ["file:keys/nobody.pem", "pkcs11:token", "online.pem", "", "file:\x1b[2J"])
+@pytest.mark.parametrize("uri", ["file:keys/nobody.pem", "pkcs12:token", "online.pem", "", "file:\x1b[2J"])
 def test_a_signer_without_a_record(ws: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.chdir(ws)
     error = refusal(lambda: signatory(ws, {}).add(uri))

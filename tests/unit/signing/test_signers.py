@@ -40,9 +40,15 @@ class Answers:
         self.asked.append(name)
         return self._passphrase
 
+    def pin(self, token: str) -> str:
+        raise AssertionError("a file has no PIN")
+
 
 class Nobody:
     """Cannot be asked."""
+
+    def pin(self, token: str) -> str:
+        raise SigningError("NO_PIN", f"Nobody to ask for {token}.")
 
     def passphrase(self, name: str, *, confirm: bool = False) -> bytes:
         raise SigningError("NO_PASSPHRASE", f"Nobody to ask for {name}.")
@@ -87,7 +93,7 @@ def test_an_absolute_path(tmp_path: Path, alice: Key) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["", "alice.pem", "file:", "pkcs11:token?id=01", "awskms:alias/x", "file2:alice.pem", "FILE:x", "\u202efile:x"],
+    ["", "alice.pem", "file:", "hsm:2", "file2:alice.pem", "FILE:x", "\u202efile:x"],
 )
 def test_an_unknown_scheme_is_answered_with_the_known_ones(uri: str, alice: Key, tmp_path: Path) -> None:
     error = refusal(uri, alice, tmp_path)

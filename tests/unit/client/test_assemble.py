@@ -293,3 +293,13 @@ def test_leaving_early_closes_every_handle(tmp_path: Path, monkeypatch: pytest.M
     for handle in handles:
         with pytest.raises(OSError):  # noqa: PT011 - closed
             os.fstat(handle)
+
+
+def test_a_file_that_cannot_be_read_gives_nothing(tmp_path: Path) -> None:
+    """As from a disk that breaks: whoever wanted its bytes takes another route."""
+    (tmp_path / "written").write_bytes(b"x")
+    handle = os.open(tmp_path / "written", os.O_WRONLY)
+    try:
+        assert module._read(handle, 10) is None
+    finally:
+        os.close(handle)

@@ -14,11 +14,13 @@ from typing import Any, Protocol, Self
 
 import msgspec
 
-from sealcast.client import Client, Launcher, init_directory, transitions
+from sealcast.client import Launcher, init_directory, transitions
 from sealcast.client import record as record_module
 from sealcast.client.checked import write_checked
+from sealcast.client.directory import StateDirectory
 from sealcast.client.floor import Floor, FloorStore, Mark
 from sealcast.client.record import Failure, Installed, Record, Records
+from sealcast.client.room import Room
 from sealcast.client.shape import FILES, MANIFEST, write_release
 from sealcast.client.slots import Slots
 from sealcast.client.stamp import take_looks, write_stamp
@@ -327,7 +329,7 @@ class Disk:
         elif event == "floor":
             FloorStore(self._place).store(Floor(lowest=Mark(number=numbers[0], metadata="")))
         else:
-            Client.open(self._place, clock=HandClock())._clean_up()
+            Room(StateDirectory(self._place), self._slots, self._records, 0).sweep()
 
     def _install(self, number: int) -> None:
         if self._slots.is_intact(DIGESTS[number]):

@@ -48,9 +48,15 @@ class PublishConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of ``sealcast.toml``. ``signers`` maps key ids to signer URIs; ``lifetimes`` are in days by kind of role."""
+    """All of ``sealcast.toml``. ``signers`` maps key ids to signer URIs; ``lifetimes`` are in days by kind of role.
+
+    ``holders`` and ``thresholds`` are wanted state: the names of those who shall hold each role, and how many of them
+    must sign. A ceremony makes it so.
+    """
 
     apps: dict[str, AppConfig]
+    holders: dict[str, Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=100)]] = {}
+    thresholds: dict[str, Annotated[int, msgspec.Meta(ge=1, le=100)]] = {}
     signers: dict[str, str] = {}
     lifetimes: dict[Kind, Days] = {}
     publish: PublishConfig = PublishConfig()

@@ -5,11 +5,12 @@ that `facts_of` computes, and answers with a `Statement`; `count_statements` put
 pure: the only thing that acts is the signer that is handed to `sign`.
 """
 
+from .evidence import ROOT_LIMIT
 from .facts import AddressBook, Change, Facts, FileFacts, Holder, PartFacts, RoleFacts, Standing, facts_of
 from .limits import check_limits
 from .proposal import PROPOSAL_LIMIT, Proposal, digest_of, proposal_bytes, read_proposal
 from .quorum import Count, Quorum, count_statements
-from .review import MAX_SKIP, Review, review
+from .reviewing import MAX_SKIP, Review, review
 from .statement import (
     STATEMENT_LIMIT,
     Statement,
@@ -23,6 +24,7 @@ from .words import words_of
 __all__ = [
     "MAX_SKIP",
     "PROPOSAL_LIMIT",
+    "ROOT_LIMIT",
     "STATEMENT_LIMIT",
     "AddressBook",
     "Change",

@@ -10,14 +10,14 @@ from securesystemslib.signer import Key
 from tuf.api.metadata import Metadata, Root
 
 from .parts import root_of, targets_of
-from .review import Review
+from .reviewing import Review
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Signatures that a role needs: ``threshold`` of the holders of these keys.
 
-    ``new`` tells those whom the proposed root names from those whom the current one names.
+    ``new`` tells those whom the proposed root names from those whom the current one names, where there is one.
     """
 
     role: str
@@ -39,7 +39,8 @@ def _asks(review: Review) -> Iterator[Ask]:
     before = review.root_before.root if review.root_before else None
     after = root_of(review.proposal.root) if review.root is not None else None
     for role in review.proposal.to_sign:
-        old, new = (_ask(role, root, new=root is after) for root in (before, after))
+        old = _ask(role, before, new=False)
+        new = _ask(role, after, new=before is not None)
         if old is not None:
             yield old
         if new is not None and (old is None or (new.threshold, new.keys.keys()) != (old.threshold, old.keys.keys())):

@@ -12,7 +12,7 @@ from ..model.roles import TOP_LEVEL
 from ..values import parse_time
 from .limits import lowered
 from .parts import DelegatedPart, RolePart, RootPart, TargetsPart
-from .review import Review
+from .reviewing import Review
 from .words import words_of
 
 AddressBook = Mapping[str, str]
@@ -76,12 +76,16 @@ class RoleFacts:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """The policy of an app: which channels it has, whether they are sealed, and its mirrors. Empty where removed."""
+    """The policy of an app: whether its channels are sealed, its mirrors, and by host the pins with their ends.
+
+    All of it is empty where the app goes.
+    """
 
     app: str
     change: Change
     sealed: Mapping[str, bool]
     mirrors: tuple[str, ...]
+    pins: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,4 +233,5 @@ def _files(review: Review) -> Iterable[FileFacts]:
             _change(before.get(path), review.targets.targets.get(path)),
             {channel: rules.sealed for channel, rules in policy.channels.items()} if policy else {},
             policy.mirrors if policy else (),
+            policy.pins if policy else {},
         )

@@ -9,7 +9,7 @@ from ..errors import CeremonyError
 from ..model import LIFETIMES, kind_of
 from ..values import format_time, parse_time
 from .parts import RolePart, RootPart, TargetsPart
-from .review import Review
+from .reviewing import Review
 
 TOLERANCE = timedelta(days=1)
 """How far the clocks of two machines, one of them without a network, may lie apart."""

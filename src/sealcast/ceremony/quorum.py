@@ -17,7 +17,7 @@ from ..errors import CeremonyError
 from ..values import printable
 from .asks import Ask, asks_of, unsigned
 from .facts import AddressBook, Holder, Names
-from .review import Review
+from .reviewing import Review
 from .statement import Statement, read_statement, roles_to_sign
 
 

@@ -17,7 +17,7 @@ from ..values import format_time, printable
 from .asks import asks_of, unsigned
 from .evidence import Hex
 from .refusal import refusing
-from .review import Review
+from .reviewing import Review
 
 STATEMENT_LIMIT = 64 * KIB
 """Bytes that a statement may have: two of the longest signatures take 14 kB."""

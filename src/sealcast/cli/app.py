@@ -39,6 +39,20 @@ KEY = LazyGroup(
     },
     help="Signing keys: what signs metadata.",
 )
+CEREMONY = LazyGroup(
+    "ceremony",
+    {
+        "Commands": {
+            "plan": Entry(f"{_HERE}.ceremony:plan", "Propose a root and targets that are as sealcast.toml wants them."),
+            "show": Entry(f"{_HERE}.ceremony:show", "Show what a proposal would change, as this machine computes it."),
+            "sign": Entry(f"{_HERE}.ceremony:sign", "Sign a proposal, after showing what it would change."),
+            "combine": Entry(
+                f"{_HERE}.ceremony:combine", "Put the holders' statements together, and make the proposal true."
+            ),
+        }
+    },
+    help="Ceremonies: what the holders of root and targets sign together.",
+)
 CLIENT = LazyGroup(
     "client",
     {
@@ -95,7 +109,10 @@ PUBLISHER: Mapping[str, Entry] = {
     "refresh": Entry(f"{_HERE}.workspace:refresh", "Sign again what is due."),
     "status": Entry(f"{_HERE}.workspace:status", "Show what is live, and which signatures are due."),
 }
-KEYS: Mapping[str, Entry] = {"key": Entry(f"{_HERE}.app:KEY", "Make, list and show signing keys; change a passphrase.")}
+KEYS: Mapping[str, Entry] = {
+    "key": Entry(f"{_HERE}.app:KEY", "Make, list and show signing keys; change a passphrase."),
+    "ceremony": Entry(f"{_HERE}.app:CEREMONY", "Propose, show, sign and combine root and targets."),
+}
 DEVICE: Mapping[str, Entry] = {
     "client": Entry(f"{_HERE}.app:CLIENT", "Check, install, start and go back, on a device."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +21,9 @@ from .output import Piece, bad, caution, dim, good, name, strong
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..publisher import RoleStatus
-    from ..signing import Secrets
+    from ..config import Config
+    from ..publisher import Repository, RoleStatus
+    from ..signing import PublicRecord, Secrets
 
 
 class _OnePassphrase:
@@ -52,8 +54,9 @@ class _OnePassphrase:
     sealcast init updates --app demo --solo
     sealcast init updates --app demo --channel stable --channel beta --solo
     SEALCAST_PASSPHRASE=… sealcast init updates --app demo --solo --json
+    sealcast init updates --app demo --holder root=alice.pub.json --holder root=bob.pub.json --threshold root=2 …
     """,
-    exits=(3, 5),
+    exits=(3, 5, 6),
 )
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--app", required=True, metavar="NAME", help="The app that is updated.")
@@ -61,6 +64,16 @@ class _OnePassphrase:
     "--channel", "channels", metavar="NAME", multiple=True, help="A channel; the first is the default.  [stable]"
 )
 @click.option("--solo", is_flag=True, help="Make one set of keys, for one person: root, channel, halt and online.")
+@click.option(
+    "--holder",
+    "holders",
+    metavar="ROLE=RECORD",
+    multiple=True,
+    help="Who shall hold a role: root, targets, snapshot, timestamp, APP-CHANNEL or APP-halt. Once for each holder.",
+)
+@click.option(
+    "--threshold", "thresholds", metavar="ROLE=N", multiple=True, help="How many holders of a role must sign."
+)
 @click.option("--no-passphrase", is_flag=True, help="Do not encrypt the keys: whoever gets the folder can sign.")
 @click.option(
     "--passphrase-file",
@@ -74,30 +87,67 @@ def init(
     app: str,
     channels: Sequence[str],
     solo: bool,
+    holders: Sequence[str],
+    thresholds: Sequence[str],
     no_passphrase: bool,
     passphrase_file: Path | None,
 ) -> object:
     """Make a workspace: configuration, keys, first signed metadata.
 
     A workspace is the publisher's folder. It is made aside and moved into place whole. DIR must be missing or empty.
+    With --solo, one person holds all keys, which are made here. Otherwise each role gets holders, by their public
+    records, and nothing is signed: the first ceremony does that.
     """
-    from ..publisher import Repository
+    from ..publisher import Repository, Wanted, Workspace, create_shared
     from .secrets import passphrases
 
+    wanted = channels or ("stable",)
     if not solo:
-        raise ConfigError(
-            "SOLO_ONLY",
-            "This version makes workspaces for a lone maintainer only.",
-            hint="Say --solo: it makes four keys, kept in DIR/keys.",
-        )
+        if no_passphrase or passphrase_file:
+            raise click.UsageError("No key is made without --solo: there is nothing to encrypt.")
+        if not holders:
+            raise ConfigError(
+                "NO_HOLDERS",
+                "It is not said who holds the keys.",
+                hint="Say --solo for one person's set of keys, or name each role's holders with --holder ROLE=RECORD.",
+            )
+        shared = dict(map(_threshold, thresholds))
+        create_shared(folder, Wanted(app, wanted, session.clock(), os.urandom, _holders(holders), shared))
+        return _tell_shared(session, folder, app, Workspace(folder).config)
+    if holders or thresholds:
+        raise click.UsageError("--solo makes the keys of one person; --holder and --threshold are for several.")
     created = Repository.create_solo(
         folder,
         app=app,
-        channels=channels or ("stable",),
+        channels=wanted,
         secrets=_OnePassphrase(passphrases(session, passphrase_file), session.environment),
         encrypted=not no_passphrase,
         clock=session.clock,
     )
+    return _tell_solo(session, folder, app, created, encrypted=not no_passphrase)
+
+
+def _holders(given: Sequence[str]) -> dict[str, list[PublicRecord]]:
+    """Return the records that ``ROLE=RECORD`` name, by role. Raises as `read_record` does."""
+    from ..signing import read_record
+
+    found: dict[str, list[PublicRecord]] = {}
+    for text in given:
+        role, equals, path = text.partition("=")
+        if not equals or not path:
+            raise click.UsageError(f"--holder {text} is not ROLE=RECORD, such as root=alice.pub.json.")
+        found.setdefault(role, []).append(read_record(Path(path)))
+    return found
+
+
+def _threshold(text: str) -> tuple[str, int]:
+    role, _, number = text.partition("=")
+    if not (number.isascii() and number.isdigit() and len(number) < 4):
+        raise click.UsageError(f"--threshold {text} is not ROLE=N, such as root=2.")
+    return role, int(number)
+
+
+def _tell_solo(session: Session, folder: Path, app: str, created: Repository, *, encrypted: bool) -> object:
     root = folder / "metadata" / "1.root.json"
     out = session.output
     out.line(good("Made"), " the workspace ", name(folder), " for the app ", strong(app), ".")
@@ -105,7 +155,7 @@ def init(
         [
             ("channels", ", ".join(created.workspace.config.app(app)[1].channels)),
             ("keys", name(folder / "keys")),
-            ("", dim(f"{'in clear' if no_passphrase else 'encrypted'}; keep a copy in another place")),
+            ("", dim(f"{'encrypted' if encrypted else 'in clear'}; keep a copy in another place")),
             ("root", name(root)),
             ("", dim("what an app must carry to trust this repository; it is public")),
         ]
@@ -117,6 +167,22 @@ def init(
     advise_on_roles(session, len(created.status()))
     out.next("sealcast", "-C", str(folder), "release", "add", "PATH", "--version", "1.0.0")
     return {"workspace": folder, "app": app, "channels": created.workspace.config.app(app)[1].channels, "root": root}
+
+
+def _tell_shared(session: Session, folder: Path, app: str, config: Config) -> object:
+    out = session.output
+    out.line(good("Made"), " the workspace ", name(folder), " for the app ", strong(app), ". Nothing is signed yet.")
+    out.table(
+        ("role", "needs", "of"),
+        [
+            (strong(role), str(config.thresholds.get(role, 1)), ", ".join(names))
+            for role, names in config.holders.items()
+        ],
+        right=[1],
+    )
+    advise_on_roles(session, len(config.holders))
+    out.next("sealcast", "-C", str(folder), "ceremony", "plan", "--out", "first.proposal")
+    return {"workspace": folder, "app": app, "channels": config.app(app)[1].channels, "root": None}
 
 
 @command(
@@ -222,7 +288,12 @@ def refresh(session: Session, signers: Sequence[str], passphrase_file: Path | No
     for app in done.policies:
         out.line("The policy of ", strong(app), " says of mirrors and pins what sealcast.toml says.")
     for role in done.elsewhere:
-        out.note(caution("note"), f": {role} is due, and its signers are not on this machine.")
+        out.note(caution("note"), f": {role} is due, and its signers are not on this machine.{_ceremony(role)}")
     if done.signed and not dry_run:
         next_publish(session, repository)
     return {"signed": done.signed, "elsewhere": done.elsewhere, "policies": done.policies, "dry_run": dry_run}
+
+
+def _ceremony(role: str) -> str:
+    """Say how a role is renewed whose holders sign by ceremony."""
+    return f" Its holders sign a proposal: sealcast ceremony plan --renew {role}" if role in {"root", "targets"} else ""

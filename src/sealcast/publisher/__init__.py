@@ -2,15 +2,18 @@
 
 from .adding import NewRelease
 from .catalogue import ReleaseRecord
-from .creation import template_folder
+from .combining import Combined
+from .creation import Wanted, create_shared
 from .differences import Differences
 from .publication import Publication
 from .refresh import Refreshed, RoleStatus
 from .repository import Added, Repository
+from .template import template_folder
 from .workspace import Workspace
 
 __all__ = [
     "Added",
+    "Combined",
     "Differences",
     "NewRelease",
     "Publication",
@@ -18,6 +21,8 @@ __all__ = [
     "ReleaseRecord",
     "Repository",
     "RoleStatus",
+    "Wanted",
     "Workspace",
+    "create_shared",
     "template_folder",
 ]

@@ -6,40 +6,39 @@ A kill leaves a folder that the same command completes.
 from __future__ import annotations
 
 import contextlib
-import importlib.resources
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from string import Template
 
-from securesystemslib.signer import Key
 from tuf.api.metadata import Root, Targets
 
 from ..config import FILE_NAME, read_config
-from ..documents import encode
 from ..errors import ConfigError, RepositoryError
-from ..files import TEMPORARY_PREFIX, exclusive, make_directory, sync_directory, write_durably
-from ..model import LIFETIMES, ChannelDocument, ChannelPolicy, HaltDocument, Policy, kind_of
-from ..model.roles import (
-    RESERVED_CHANNEL,
-    check_role_names,
-    first_root,
-    first_targets,
-    listed,
-    next_snapshot,
-    next_timestamp,
-    role_name,
-    role_prefix,
-    role_targets,
+from ..files import TEMPORARY_PREFIX, create_durably, exclusive, make_directory, sync_directory
+from ..model.roles import RESERVED_CHANNEL, TOP_LEVEL, check_role_names, role_name
+from ..signing import (
+    DEFAULT_KEY_TYPE,
+    RECORD_SUFFIX,
+    PublicRecord,
+    Secrets,
+    generate,
+    key_of,
+    read_record,
+    record_bytes,
+    save_key,
 )
-from ..signing import DEFAULT_KEY_TYPE, Secrets, generate, key_of, save_key
 from ..values import check_name, printable
+from .beginning import write_first
+from .commit import checked
+from .holders import FOLDER, unknown_role
+from .proposing import Wish, propose
 from .signatory import Signatory
-from .workspace import busy, store_target
+from .state import load_ground
+from .template import fill_template, template_names
+from .workspace import Workspace, busy
 
 SOLO_KEYS = {
     "root": "root and targets",
@@ -54,14 +53,35 @@ _ASIDE = f"{TEMPORARY_PREFIX}init"
 _READY = f"{TEMPORARY_PREFIX}init-ready"
 
 
+Holders = Mapping[str, Sequence[PublicRecord]]
+"""The public records of those who shall hold each role."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a new workspace shall hold."""
+    """What a new workspace shall hold. ``holders`` and ``thresholds`` are by role; a lone maintainer gives none."""
 
     app: str
     channels: Sequence[str]
     now: datetime
     random: Callable[[int], bytes]
+    holders: Holders = field(default_factory=dict)
+    thresholds: Mapping[str, int] = field(default_factory=dict)
+
+
+def create_shared(folder: Path, wanted: Wanted) -> None:
+    """Make the workspace of several holders in ``folder``, which must be missing or empty: no keys, nothing signed.
+
+    Raises ``ConfigError`` as `create_solo` and `wanted_terms` do, ``RepositoryError`` (FOLDER_NOT_EMPTY, BUSY),
+    ``OSError``.
+    """
+    folder = folder.absolute()
+
+    def fill(aside: Path) -> None:
+        _write_settings(aside, wanted, {})
+        propose(Workspace(aside), None, Wish(wanted.now, wanted.random))  # what cannot be proposed is not begun
+
+    _create(folder, wanted, fill)
 
 
 def create_solo(folder: Path, wanted: Wanted, secrets: Secrets, *, encrypted: bool = True) -> None:
@@ -71,6 +91,18 @@ def create_solo(folder: Path, wanted: Wanted, secrets: Secrets, *, encrypted: bo
     Raises ``ConfigError`` (UNSAFE_NAME, NAME_TAKEN, NO_CHANNEL), ``RepositoryError`` (FOLDER_NOT_EMPTY, BUSY),
     ``SigningError``, ``OSError``.
     """
+
+    def fill(aside: Path) -> None:
+        records = _make_keys(aside / "keys", wanted, secrets, encrypted)
+        whole = replace(wanted, holders={role: [records[name]] for role, (name,) in _solo_names(wanted).items()})
+        _write_settings(aside, whole, {record.keyid: name for name, record in records.items()})
+        _sign_first(Workspace(aside), whole, secrets)
+
+    _create(folder, wanted, fill)
+
+
+def _create(folder: Path, wanted: Wanted, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` make everything aside, then move it in. A kill leaves a folder that the same command completes."""
     _check_names(wanted)
     _check_empty(folder)
     made, held = not folder.exists(), False
@@ -82,7 +114,7 @@ def create_solo(folder: Path, wanted: Wanted, secrets: Secrets, *, encrypted: bo
             if (folder / _READY).exists():
                 _check_same(folder, wanted)
             else:
-                _make(folder / _ASIDE, wanted, secrets, encrypted)
+                _make(folder / _ASIDE, fill)
                 (folder / _ASIDE).rename(folder / _READY)
             _move_in(folder)
     except BaseException:
@@ -116,9 +148,11 @@ def _check_empty(folder: Path) -> None:
 def _check_same(folder: Path, wanted: Wanted) -> None:
     """Check that the workspace which a killed run made here is the one that is wanted now."""
     place = folder / _READY / FILE_NAME
-    apps = read_config(place if place.exists() else folder / FILE_NAME).apps
-    if {app: tuple(settings.channels) for app, settings in apps.items()} != {wanted.app: tuple(wanted.channels)}:
-        names = ", ".join(apps)
+    config = read_config(place if place.exists() else folder / FILE_NAME)
+    channels = {app: tuple(settings.channels) for app, settings in config.apps.items()}
+    holders = {role: tuple(one.name for one in held) for role, held in wanted.holders.items()} or _solo_names(wanted)
+    if (channels, config.holders) != ({wanted.app: tuple(wanted.channels)}, holders):
+        names = ", ".join(config.apps)
         raise _not_empty(folder, f"An init for {names} was stopped here: run that one again, or empty the folder.")
 
 
@@ -152,109 +186,95 @@ def _tidy(folder: Path, made: bool) -> None:
             folder.rmdir()
 
 
-def _make(aside: Path, wanted: Wanted, secrets: Secrets, encrypted: bool) -> None:
+def _make(aside: Path, fill: Callable[[Path], None]) -> None:
     """Make the whole workspace in ``aside``, and bring it to the disk."""
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    keys = _make_keys(aside / "keys", wanted, secrets, encrypted)
-    _copy_template(aside, wanted, keys)
-    _write_first_metadata(aside, wanted, keys, secrets)
+    fill(aside)
     for folder in (aside, *(path for path in aside.rglob("*") if path.is_dir())):
         sync_directory(folder)
 
 
-def _make_keys(folder: Path, wanted: Wanted, secrets: Secrets, encrypted: bool) -> dict[str, Key]:
-    keys = {}
+def _make_keys(folder: Path, wanted: Wanted, secrets: Secrets, encrypted: bool) -> dict[str, PublicRecord]:
+    records = {}
     for name in SOLO_KEYS:
         passphrase = secrets.passphrase(name, confirm=True) if encrypted else None
         generated = generate(name, DEFAULT_KEY_TYPE, passphrase, created=wanted.now, random=wanted.random)
         save_key(folder, generated)
-        keys[name] = key_of(generated.record)
-    return keys
+        records[name] = generated.record
+    return records
 
 
-def template_folder() -> Traversable:
-    """Return ``repo-template``: inside the installed package, or at the top of a source checkout."""
-    packaged = importlib.resources.files("sealcast") / "_template"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "repo-template"
+def _solo_names(wanted: Wanted) -> dict[str, tuple[str, ...]]:
+    """Return the names of a lone maintainer's keys by role."""
+    names = {"root": "root", "targets": "root", "snapshot": "online", "timestamp": "online"}
+    names |= {role_name(wanted.app, channel): "channel" for channel in wanted.channels}
+    names[role_name(wanted.app, RESERVED_CHANNEL)] = "halt"
+    return {role: (name,) for role, name in names.items()}
 
 
-def _copy_template(folder: Path, wanted: Wanted, keys: Mapping[str, Key]) -> None:
+def _sign_first(workspace: Workspace, wanted: Wanted, secrets: Secrets) -> None:
+    """Sign and write version 1 of every role, with keys that are all here."""
+    proposal = propose(workspace, None, Wish(wanted.now, wanted.random))
+    if proposal is None:
+        raise AssertionError("a first root always is something new")
+    for path, text in proposal.files.items():
+        workspace.add_target(path, text.encode())
+    root, targets = Root.from_dict(proposal.root), Targets.from_dict(proposal.targets)
+    signatory = Signatory(workspace.config.signers, secrets, workspace.folder)
+    make_directory(workspace.metadata)
+    for role, signed in (("targets", targets), ("root", root)):
+        workspace.create(f"1.{role}.json", checked(role, signatory.sign(role, signed, root, targets)))
+    ground = load_ground(workspace.metadata)
+    if ground is None:
+        raise AssertionError("a root was written just now")
+    write_first(workspace, ground, signatory, wanted.now)
+
+
+def _write_settings(folder: Path, wanted: Wanted, signers: Mapping[str, str]) -> None:
+    """Write the template, filled in, and the holders' public records. ``signers``: key files' names by key id."""
+    thresholds = {role: 1 for role, held in wanted.holders.items() if len(held) == 1} | dict(wanted.thresholds)
+    _check_roles(wanted, [*wanted.holders, *thresholds])
     values = {
         "app": wanted.app,
-        "channels": ", ".join(f'"{channel}"' for channel in wanted.channels),
+        "channels": _listed(wanted.channels),
         "channel": wanted.channels[0],
-        "signers": "\n".join(f'"{keys[name].keyid}" = "file:keys/{name}.pem"  # {SOLO_KEYS[name]}' for name in keys),
+        "holders": _lines(f"{role} = [{_listed(one.name for one in held)}]" for role, held in wanted.holders.items()),
+        "thresholds": _lines(f"{role} = {threshold}" for role, threshold in thresholds.items()),
+        "signers": _lines(f'"{key}" = "file:keys/{name}.pem"  # {SOLO_KEYS[name]}' for key, name in signers.items()),
     }
-    for path, item in _template_files(template_folder()):
-        text = item.read_text(encoding="utf-8")
-        place = folder / path
-        make_directory(place.parent)
-        filled = Template(text).safe_substitute(values) if place.name in {FILE_NAME, "README.md"} else text
-        write_durably(place, filled.encode())
+    fill_template(folder, values)
+    make_directory(folder / FOLDER)
+    for record in (record for held in wanted.holders.values() for record in held):
+        _write_record(folder / FOLDER / f"{record.name}{RECORD_SUFFIX}", record)
 
 
-def _template_files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
-    """Yield the files of the template with the paths that they get."""
-    for item in sorted(folder.iterdir(), key=lambda item: item.name):
-        # A dot file would be left out of many a package: the template spells it "dot-".
-        name = f".{item.name.removeprefix('dot-')}" if item.name.startswith("dot-") else item.name
-        if not item.is_dir():
-            yield prefix + name, item
-        elif name != "sample-app":  # for the demo; a workspace has an app of its own
-            yield from _template_files(item, f"{prefix}{name}/")
+def _check_roles(wanted: Wanted, named: Iterable[str]) -> None:
+    """Check that only roles are named that there will be: what is not checked here would be written as it is."""
+    known = [*TOP_LEVEL, *(role_name(wanted.app, channel) for channel in (*wanted.channels, RESERVED_CHANNEL))]
+    for role in named:
+        if role not in known:
+            raise unknown_role(role, known)
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _write_record(path: Path, record: PublicRecord) -> None:
+    """Write a record, which may be given once for each role that it holds."""
+    if not create_durably(path, record_bytes(record)) and key_of(read_record(path)) != key_of(record):
+        raise ConfigError(
+            "NAME_TAKEN",
+            f"Two records are of the name {record.name}, with different keys.",
+            hint="Give each holder a name of their own: sealcast key new NAME",
+        )
 
 
 def _top_names() -> set[str]:
     """Return the names that a new workspace has at its top."""
-    return {"keys", "metadata", "targets", *(path.partition("/")[0] for path, _ in _template_files(template_folder()))}
-
-
-def _write_first_metadata(folder: Path, wanted: Wanted, keys: Mapping[str, Key], secrets: Secrets) -> None:
-    """Write version 1 of every role, the policy, and a first document of each channel and of halt."""
-    signatory = Signatory({key.keyid: f"file:keys/{name}.pem" for name, key in keys.items()}, secrets, folder)
-    root, targets, roles = _first_roles(folder, wanted, keys)
-    metadata, meta = folder / "metadata", {}
-    metadata.mkdir()
-    for role, signed in roles.items():
-        data = signatory.sign(role, signed, root, targets)
-        write_durably(metadata / f"1.{role}.json", data)
-        meta[f"{role}.json"] = listed(1, data)
-    snapshot = next_snapshot(1, meta, wanted.now + LIFETIMES[kind_of("snapshot")])
-    data = signatory.sign("snapshot", snapshot, root, targets)
-    write_durably(metadata / "1.snapshot.json", data)
-    timestamp = next_timestamp(1, listed(1, data), wanted.now, wanted.now + LIFETIMES[kind_of("timestamp")])
-    write_durably(metadata / "1.root.json", signatory.sign("root", root, root, targets))
-    write_durably(metadata / "timestamp.json", signatory.sign("timestamp", timestamp, root, targets))
-
-
-def _first_roles(folder: Path, wanted: Wanted, keys: Mapping[str, Key]) -> tuple[Root, Targets, dict[str, Targets]]:
-    """Return version 1 of root and targets, and of targets and every delegated role by name; store what they list."""
-    app, online = wanted.app, [keys["online"]]
-
-    def expires(role: str) -> datetime:
-        return wanted.now + LIFETIMES[kind_of(role)]
-
-    root = first_root(
-        {"root": [keys["root"]], "targets": [keys["root"]], "snapshot": online, "timestamp": online},
-        {},
-        {key.keyid: name for name, key in keys.items()},
-        wanted.random(16).hex(),
-        expires("root"),
-    )
-    documents: dict[str, tuple[str, object]] = {
-        channel: ("channel.json", ChannelDocument(app=app, channel=channel, revision=1)) for channel in wanted.channels
-    }
-    documents[RESERVED_CHANNEL] = "halt.json", HaltDocument(app=app, revision=1)
-    policy = Policy(app=app, channels={channel: ChannelPolicy() for channel in wanted.channels})
-    targets = first_targets(
-        {(app, channel): ([keys["halt" if channel == RESERVED_CHANNEL else "channel"]], 1) for channel in documents},
-        [store_target(folder, f"{app}/policy.json", encode(policy))],
-        expires("targets"),
-    )
-    roles = {"targets": targets}
-    for channel, (name, document) in documents.items():
-        entry = store_target(folder, f"{role_prefix(app, channel)}/{name}", encode(document))
-        role = role_name(app, channel)
-        roles[role] = role_targets(1, [entry], expires(role))
-    return root, targets, roles
+    return {"keys", FOLDER, "metadata", "targets", *template_names()}

@@ -21,7 +21,9 @@ def changed_policies(workspace: Workspace, state: State) -> dict[str, Policy]:
     Raises ``RepositoryError`` (WORKSPACE_DAMAGED), ``ConfigError`` (BAD_CONFIG).
     """
     known = policies(workspace, state)
-    wanted = {app: _wanted(known[app], settings) for app, settings in workspace.config.apps.items() if app in known}
+    wanted = {
+        app: wanted_policy(known[app], settings) for app, settings in workspace.config.apps.items() if app in known
+    }
     return {app: policy for app, policy in wanted.items() if policy != known[app]}
 
 
@@ -34,7 +36,8 @@ def targets_with(workspace: Workspace, state: State, changed: dict[str, Policy])
     return list(entries.values())
 
 
-def _wanted(policy: Policy, settings: AppConfig) -> Policy:
+def wanted_policy(policy: Policy, settings: AppConfig) -> Policy:
+    """Return ``policy`` with the mirrors and pins of the configuration. Raises ``ConfigError`` (BAD_CONFIG)."""
     pins = {
         host: {digest: f"{day.isoformat()}T00:00:00Z" for digest, day in keys.items()}
         for host, keys in settings.pins.items()

@@ -9,8 +9,8 @@ from datetime import datetime
 from ..errors import SigningError
 from ..model import due_at
 from .policies import changed_policies, targets_with
-from .signatory import Signatory, holder_names
-from .state import State
+from .signatory import Signatory
+from .state import State, holder_names
 from .workspace import Workspace
 
 ONLINE = ("snapshot", "timestamp")

@@ -30,9 +30,11 @@ from ..signing import EnvironmentSecrets, Secrets
 from ..values import Clock, Progress, format_time, no_progress
 from . import channels
 from .adding import NewRelease, check_new, prepare
+from .beginning import begin
 from .building import Names
 from .carried import carried_floor
 from .catalogue import Catalogue, ReleaseRecord
+from .ceremonies import Ceremonies
 from .change import Change, changing
 from .creation import Wanted, create_solo
 from .current import channel_documents, document_of
@@ -125,6 +127,11 @@ class Repository:
         place = Path(folder).absolute()
         create_solo(place, Wanted(app, channels, clock(), random), asked, encrypted=encrypted)
         return cls(Workspace(place), asked, clock=clock, random=random)
+
+    @property
+    def ceremonies(self) -> Ceremonies:
+        """What the holders of root and targets sign together."""
+        return Ceremonies(self.workspace, self._signatory, self._clock, self._random)
 
     # ------------------------------------------------------------------------------------------------- releases
 
@@ -361,6 +368,8 @@ class Repository:
     # ------------------------------------------------------------------------------------------------- in common
 
     def _changing(self, *, trial: bool, memory: int = MEMORY) -> AbstractContextManager[Change]:
+        if not trial and not self.workspace.has_begun:
+            begin(self.workspace, self._signatory, self._clock())
         return changing(self.workspace, self._catalogue, self._signatory, self._clock(), trial=trial, memory=memory)
 
     def _channel_name(self, app: str, settings: AppConfig, channel: str | None) -> str:

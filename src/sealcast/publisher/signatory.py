@@ -12,8 +12,8 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
 from ..errors import SigningError
-from ..model.roles import EXTENSION
 from ..signing import Secrets, absent, locate, open_signer
+from .state import holder_names
 
 
 class _Holders(NamedTuple):
@@ -117,13 +117,6 @@ class Signatory:
             + "".join(sorted({f" {why.what} {why.hint}" for why in reasons})),
             role=role,
         )
-
-
-def holder_names(root: Root, keyids: Iterable[str]) -> tuple[str, ...]:
-    """Return the name of each key's holder as ``root`` gives it, or else the start of the key's id."""
-    ours = root.unrecognized_fields.get(EXTENSION)
-    names = ours.get("holders") if isinstance(ours, dict) else None
-    return tuple(str(names.get(keyid, keyid[:16]) if isinstance(names, dict) else keyid[:16]) for keyid in keyids)
 
 
 def _holders(role: str, root: Root, targets: Targets) -> _Holders:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,18 @@ _NUMBERED = re.compile(r"([1-9][0-9]{0,14})\.([a-z0-9-]+)\.json")
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """What ceremonies make: the newest root, and targets. Everything else is signed online."""
+
+    root: Metadata[Root]
+    targets: Metadata[Targets]
+
+    def version(self, role: str) -> int:
+        """Return the version of root or targets; 0 for the roles that are not there before the repository begins."""
+        return {"root": self.root.signed.version, "targets": self.targets.signed.version}.get(role, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The newest root, timestamp (also as it is stored) and snapshot, and every delegated role and targets by name."""
 
@@ -42,6 +54,11 @@ class State:
     def targets(self) -> Targets:
         """The top-level targets role."""
         return self.roles["targets"].signed
+
+    @property
+    def ground(self) -> Ground:
+        """What the last ceremonies made."""
+        return Ground(self.root, self.roles["targets"])
 
     @property
     def issued(self) -> datetime:
@@ -101,6 +118,28 @@ def load_state(folder: Path, roots: Sequence[int] | None = None) -> State:
     return State(root, timestamp, timestamp_bytes, snapshot, roles)
 
 
+def load_ground(folder: Path) -> Ground | None:
+    """Return what ceremonies have made in ``folder``, or None where there is no root yet.
+
+    Raises ``RepositoryError`` (WORKSPACE_DAMAGED).
+    """
+    stored = stored_numbers(folder)
+    if "root" not in stored:
+        return None
+    root = _load_root(folder, stored["root"])
+    _, targets = _load(folder, "targets", Targets, MetaFile(version=stored.get("targets", [1])[-1]))
+    _check_signed(root.signed, "targets", targets)
+    return Ground(root, targets)
+
+
+def load_listed(folder: Path, role: str, listed: MetaFile) -> Targets:
+    """Return the metadata of a role as a verified snapshot has ``listed`` it, whoever signed it then.
+
+    Raises ``RepositoryError`` (WORKSPACE_DAMAGED).
+    """
+    return _load(folder, role, Targets, listed)[1].signed
+
+
 def _load_root(folder: Path, numbers: Sequence[int]) -> Metadata[Root]:
     """Walk the chain of roots, as every client does: each signed by its own holders and by those of the one before."""
     if not numbers or list(numbers) != list(range(1, len(numbers) + 1)):
@@ -149,6 +188,32 @@ def _check_issued(timestamp: Timestamp) -> None:
         parse_time(ours["issued"] if isinstance(ours, dict) else "")
     except (TypeError, KeyError, VerificationError) as error:
         raise damaged("metadata/timestamp.json does not say when it was signed") from error
+
+
+def not_begun(ground: Ground | None) -> RepositoryError:
+    """Return what is raised for a repository of which ceremonies have made all there is, or nothing yet."""
+    if ground is None:
+        return RepositoryError(
+            "NO_ROOT",
+            "This workspace has no root yet: its holders have not signed one.",
+            hint="Propose the first one to them: sealcast ceremony plan --out first.proposal",
+        )
+    root, delegations = ground.root.signed, ground.targets.signed.delegations
+    held = {role: root.roles[role] for role in ("snapshot", "timestamp")}
+    held |= (delegations.roles or {}) if delegations else {}
+    signers = ", ".join(f"{role} ({', '.join(holder_names(root, entry.keyids))})" for role, entry in held.items())
+    return RepositoryError(
+        "NOT_BEGUN",
+        "Root and targets are signed, and nothing else yet: the first release begins the repository.",
+        hint=f"Add a release where these can sign: {signers}.",
+    )
+
+
+def holder_names(root: Root, keyids: Iterable[str]) -> tuple[str, ...]:
+    """Return the name of each key's holder as ``root`` gives it, or else the start of the key's id."""
+    ours = root.unrecognized_fields.get(EXTENSION)
+    names = ours.get("holders") if isinstance(ours, dict) else None
+    return tuple(str(names.get(keyid, keyid[:16]) if isinstance(names, dict) else keyid[:16]) for keyid in keyids)
 
 
 def damaged(why: str) -> RepositoryError:

@@ -15,24 +15,21 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from ..config import FILE_NAME, Config, read_config
 from ..errors import RepositoryError
 from ..files import TEMPORARY_PREFIX, create_durably, exclusive, hash_file, make_directory, write_durably
 from ..model import LIFETIMES, kind_of
-from ..model.roles import content_listed, listed, next_snapshot, next_timestamp, published_path, role_targets, target
+from ..model.roles import content_listed, next_timestamp, published_path, target
 from ..packs import ObjectStore
 from ..values import content_of
-from ..verify import check_metadata
+from .commit import Base, checked, not_before, prepare
 from .signatory import Signatory
-from .state import State, damaged, load_state, stored_numbers
+from .state import Ground, State, damaged, load_ground, load_state, not_begun, stored_numbers
 
 MAX_STEP = 1000
 """How far a version may lie above the one committed before: killed commands use up numbers, one each."""
-
-CLOCK_TOLERANCE = timedelta(minutes=10)
-"""How far the clocks of a publisher's machines may lie apart."""
 
 
 class Workspace:
@@ -46,14 +43,26 @@ class Workspace:
         self.objects = ObjectStore(folder)
         self.cache = folder / ".sealcast"
         self.kept = self.cache / "kept"
+        self.mark = self.cache / "beginning"
         self._abandoned = self.cache / "abandoned"
         self._settled = self.cache / "settled"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether snapshot and timestamp were ever signed here: before that, ceremonies have made all there is."""
+        if (self.metadata / "timestamp.json").exists():
+            return True
+        # Without a timestamp it has not begun, unless that file was lost: somebody must be told then.
+        lost = (self.folder / "releases").exists() or any(self.metadata.glob("*.snapshot.json"))
+        return lost and not self.mark.exists()
 
     def load(self, roots: Sequence[int] | None = None) -> State:
         """Return the committed state; ``roots`` are the numbers of roots that are stored, where the caller knows.
 
-        Raises ``RepositoryError`` (WORKSPACE_DAMAGED).
+        Raises ``RepositoryError``: WORKSPACE_DAMAGED; NO_ROOT or NOT_BEGUN where ceremonies have made all there is.
         """
+        if not self.has_begun:
+            raise not_begun(load_ground(self.metadata))
         return load_state(self.metadata, roots)
 
     @contextmanager
@@ -68,7 +77,7 @@ class Workspace:
         with exclusive(self.cache / "lock", busy):
             stored = stored_numbers(self.metadata)  # once: there are more every day
             state = self.load(stored.get("root", []))
-            self._set_aside(state, stored)
+            self._set_aside(state.version, stored)
             settled = self._is_settled(state)
             if not settled:
                 self._sweep()
@@ -80,6 +89,22 @@ class Workspace:
                 # Not durable, and it need not be: without the mark, or with an old one, the next command looks again.
                 self._settled.write_bytes(hash_file(self.metadata / "timestamp.json").sha256.encode())
 
+    @contextmanager
+    def founding(self) -> Iterator[Ground | None]:
+        """Hold a workspace whose repository has not begun, with what ceremonies have made; None before the first.
+
+        Raises ``RepositoryError``: BUSY, also when it has begun meanwhile; WORKSPACE_DAMAGED.
+        """
+        make_directory(self._abandoned)
+        with exclusive(self.cache / "lock", busy):
+            if self.has_begun:
+                raise busy()
+            ground = load_ground(self.metadata)
+            self._set_aside(ground.version if ground else lambda _: 0, stored_numbers(self.metadata))
+            self._sweep()
+            make_directory(self.metadata)
+            yield ground
+
     def _is_settled(self, state: State) -> bool:
         """Tell whether the last command ended well, and left this very state."""
         try:
@@ -87,20 +112,20 @@ class Workspace:
         except OSError:
             return False
 
-    def _set_aside(self, state: State, stored: Mapping[str, Sequence[int]]) -> None:
+    def _set_aside(self, committed: Callable[[str], int], stored: Mapping[str, Sequence[int]]) -> None:
         """Set aside metadata that was signed and never committed: a later command must not publish it.
 
         Its numbers stay taken, since it may have been copied.
         """
         for role, numbers in stored.items():
-            for number in numbers[bisect_right(numbers, state.version(role)) :]:
+            for number in numbers[bisect_right(numbers, committed(role)) :]:
                 name = f"{number}.{role}.json"
                 (self.metadata / name).replace(self._abandoned / name)
 
     def _sweep(self) -> None:
         """Remove the unfinished files of a killed command."""
         left = list(self.folder.glob(f"{TEMPORARY_PREFIX}*"))
-        for name in ("metadata", "targets", "objects", "releases", self.cache.name):
+        for name in ("holders", "metadata", "targets", "objects", "releases", self.cache.name):
             left += (self.folder / name).rglob(f"{TEMPORARY_PREFIX}*")
         for path in left:
             if path.is_dir():
@@ -124,45 +149,38 @@ class Workspace:
         return store_target(self.folder, path, data)
 
     def commit(
-        self, state: State, changes: Mapping[str, Sequence[TargetFile]], signatory: Signatory, now: datetime
+        self,
+        state: State,
+        changes: Mapping[str, Sequence[TargetFile]],
+        signatory: Signatory,
+        now: datetime,
+        *,
+        targets: Metadata[Targets] | None = None,
     ) -> State:
         """Sign the next version of each changed role, then snapshot and timestamp, and make it all true at once.
 
-        ``changes`` gives each changed role its whole list of targets; the targets role keeps its delegations. Raises
-        ``SigningError``, ``RepositoryError`` (CLOCK_BACK, VERSION_JUMP), ``VerificationError`` (TOO_LARGE).
+        ``changes`` gives each changed role its whole list of targets; the targets role keeps its delegations, unless a
+        ceremony made another: ``targets``, which then says who signs the others. Raises as `prepare` does.
         """
-        now = _not_before(state.issued, now)
-        meta = dict(state.snapshot.signed.meta)
-        files: list[tuple[str, bytes]] = []
-        for role, targets in changes.items():
-            number, expires = self._next_number(state, role), now + self.lifetime(role)
-            if role == "targets":
-                renewed = copy.deepcopy(state.targets)
-                renewed.version, renewed.expires = number, expires
-                renewed.targets = {entry.path: entry for entry in targets}
-            else:
-                renewed = role_targets(number, targets, expires)
-            data = _signed(role, renewed, state, signatory)
-            meta[f"{role}.json"] = listed(number, data)
-            files.append((f"{number}.{role}.json", data))
-        number = self._next_number(state, "snapshot")
-        snapshot = next_snapshot(number, meta, now + self.lifetime("snapshot"))
-        data = _signed("snapshot", snapshot, state, signatory)
-        files.append((f"{number}.snapshot.json", data))
-        timestamp = next_timestamp(
-            state.timestamp.signed.version + 1, listed(number, data), now, now + self.lifetime("timestamp")
-        )
-        last = _signed("timestamp", timestamp, state, signatory)
-        for name, data in files:
-            self._create(name, data)
-        write_durably(self.metadata / "timestamp.json", last)
+        base = Base.of(state)
+        self.write(base.with_targets(targets) if targets else base, changes, signatory, now)
         return self.load(_roots(state.version("root")))
+
+    def write(
+        self, base: Base, changes: Mapping[str, Sequence[TargetFile]], signatory: Signatory, now: datetime
+    ) -> None:
+        """Sign and write what follows ``base``. Raises as `prepare` does."""
+        commit = prepare(base, changes, signatory, now, number=self.next_number, lifetime=self.lifetime)
+        for name, data in commit.files.items():
+            self.create(name, data)
+        write_durably(self.metadata / "timestamp.json", commit.timestamp)
 
     def renew_timestamp(self, state: State, signatory: Signatory, now: datetime) -> State:
         """Sign the timestamp again over the same snapshot. Raises as `commit` does."""
-        old, now = state.timestamp.signed, _not_before(state.issued, now)
+        old, now = state.timestamp.signed, not_before(state.issued, now)
         timestamp = next_timestamp(old.version + 1, old.snapshot_meta, now, now + self.lifetime("timestamp"))
-        write_durably(self.metadata / "timestamp.json", _signed("timestamp", timestamp, state, signatory))
+        data = signatory.sign("timestamp", timestamp, state.root.signed, state.targets)
+        write_durably(self.metadata / "timestamp.json", checked("timestamp", data))
         return self.load(_roots(state.version("root")))
 
     def renew_root(self, state: State, signatory: Signatory, now: datetime) -> State:
@@ -171,8 +189,9 @@ class Workspace:
         It is true as soon as it is written: clients follow the chain of roots by its numbers alone.
         """
         root = copy.deepcopy(state.root.signed)
-        root.version, root.expires = root.version + 1, _not_before(state.issued, now) + self.lifetime("root")
-        self._create(f"{root.version}.root.json", _signed("root", root, state, signatory))
+        root.version, root.expires = root.version + 1, not_before(state.issued, now) + self.lifetime("root")
+        data = signatory.sign("root", root, state.root.signed, state.targets)
+        self.create(f"{root.version}.root.json", checked("root", data))
         return self.load(_roots(root.version))
 
     def lifetime(self, role: str) -> timedelta:
@@ -181,9 +200,11 @@ class Workspace:
         days = self.config.lifetimes.get(kind.value)
         return timedelta(days=days) if days else LIFETIMES[kind]
 
-    def _next_number(self, state: State, role: str) -> int:
-        """Return the next free version of ``role``: above every number that was committed or set aside."""
-        committed = state.version(role)
+    def next_number(self, role: str, committed: int) -> int:
+        """Return the next free version of ``role``: above the ``committed`` one and every number that was set aside.
+
+        Raises ``RepositoryError`` (VERSION_JUMP).
+        """
         abandoned = stored_numbers(self._abandoned, f".{role}.json").get(role, [])
         number = max([committed, *abandoned]) + 1
         if number > committed + MAX_STEP:
@@ -196,7 +217,15 @@ class Workspace:
             )
         return number
 
-    def _create(self, name: str, data: bytes) -> None:
+    def abandoned(self, name: str) -> bytes | None:
+        """Return a file of signed metadata that a stopped command never made true, or None."""
+        try:
+            return (self._abandoned / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def create(self, name: str, data: bytes) -> None:
+        """Write a new file of signed metadata. Raises ``RepositoryError`` (WORKSPACE_DAMAGED) when it is there."""
         if not create_durably(self.metadata / name, data):
             raise damaged(f"metadata/{name} appeared while it was being made")
 
@@ -213,28 +242,6 @@ def store_target(folder: Path, path: str, data: bytes) -> TargetFile:
     if not create_durably(place, data) and place.read_bytes() != data:
         write_durably(place, data)
     return entry
-
-
-def _signed(role: str, signed: Root | Snapshot | Targets | Timestamp, state: State, signatory: Signatory) -> bytes:
-    """Return ``signed`` with its signatures, held to the rules that clients hold it to."""
-    data = signatory.sign(role, signed, state.root.signed, state.targets)
-    check_metadata(data, role)
-    return data
-
-
-def _not_before(issued: datetime, now: datetime) -> datetime:
-    """Return ``now``, never before what was signed last: rollouts go by signed time, and it only runs forward.
-
-    Raises ``RepositoryError`` (CLOCK_BACK) when the clock is too far behind for a difference between machines.
-    """
-    if now < issued - CLOCK_TOLERANCE:
-        raise RepositoryError(
-            "CLOCK_BACK",
-            f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC, before {issued:%Y-%m-%d %H:%M}, when the timestamp "
-            "was signed.",
-            hint="Set the clock. If it was wrong when the timestamp was signed, wait until that time has come.",
-        )
-    return max(now, issued)
 
 
 def busy() -> RepositoryError:

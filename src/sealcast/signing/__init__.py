@@ -20,7 +20,7 @@ from .key_files import (
 from .key_types import DEFAULT_KEY_TYPE, KEY_TYPES, KeyType, key_type, type_of
 from .kinds import Located, Secrets
 from .pkcs11 import DEFAULT_TOKEN_KEY_TYPE
-from .records import RECORD_SUFFIX, PublicRecord, key_of, read_record, record_bytes, record_of
+from .records import RECORD_SUFFIX, PublicRecord, key_of, read_record, read_records, record_bytes, record_of
 from .signers import absent, locate, make_in_token, open_signer
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "open_key_file",
     "open_signer",
     "read_record",
+    "read_records",
     "record_bytes",
     "record_of",
     "save_key",

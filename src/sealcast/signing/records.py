@@ -73,6 +73,11 @@ def read_record(path: Path) -> PublicRecord:
     return record
 
 
+def read_records(folder: Path) -> tuple[PublicRecord, ...]:
+    """Return the records in ``folder``, by file name; none where it is missing. Raises as `read_record` does."""
+    return tuple(read_record(path) for path in sorted(folder.glob(f"*{RECORD_SUFFIX}")))
+
+
 def key_of(record: PublicRecord) -> Key:
     """Return the record's key as TUF metadata lists it, with no field beyond the specification's."""
     return SSlibKey(record.keyid, record.keytype, record.scheme, {"public": record.keyval.public})

@@ -44,8 +44,8 @@ def refused(case: Review, found: dict[str, bytes]) -> CeremonyError:
 
 def test_a_first_root_is_signed_by_its_own_holders() -> None:
     assert asked(reviewed(first())) == [
-        ("root", True, 2, ["alice", "bob", "carol"]),
-        ("targets", True, 2, ["alice", "bob"]),
+        ("root", False, 2, ["alice", "bob", "carol"]),
+        ("targets", False, 2, ["alice", "bob"]),
     ]
 
 

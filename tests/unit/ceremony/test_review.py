@@ -21,7 +21,7 @@ from sealcast.ceremony import (
     read_proposal,
     review,
 )
-from sealcast.ceremony.review import MAX_SKIP
+from sealcast.ceremony.reviewing import MAX_SKIP
 from sealcast.errors import CeremonyError
 from tests.unit.ceremony.people import (
     BOOK,

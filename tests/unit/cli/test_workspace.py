@@ -65,7 +65,7 @@ def test_one_passphrase_is_asked_for_once_and_a_keys_own_variable_counts(
 @pytest.mark.parametrize(
     ("options", "code", "status"),
     [
-        (["--app", "demo"], "SOLO_ONLY", 2),
+        (["--app", "demo"], "NO_HOLDERS", 2),
         (["--app", "Demo!", "--solo", "--no-passphrase"], "UNSAFE_NAME", 2),
         (["--app", "demo", "--channel", "halt", "--solo", "--no-passphrase"], "NAME_TAKEN", 2),
         (["--app", "demo", "--solo"], "NO_PASSPHRASE", 5),

@@ -16,8 +16,8 @@ import pytest
 
 from sealcast.errors import ConfigError, RepositoryError, SealcastError, SigningError
 from sealcast.files import exclusive
-from sealcast.publisher import Repository, creation
-from sealcast.publisher.creation import SOLO_KEYS, template_folder
+from sealcast.publisher import Repository, template, template_folder
+from sealcast.publisher.creation import SOLO_KEYS
 from sealcast.publisher.workspace import busy
 from sealcast.signing import EnvironmentSecrets, is_encrypted
 from tests.unit.publisher.failpoints import killed_at
@@ -40,6 +40,7 @@ def test_what_a_workspace_holds(tmp_path: Path, clock: Time) -> None:
     assert {name for name in found if not name.startswith(("targets/", ".sealcast"))} == {
         "sealcast.toml", "README.md", ".gitignore",
         *(f"keys/{name}.{kind}" for name in SOLO_KEYS for kind in ("pem", "pub.json")),
+        *(f"holders/{name}.pub.json" for name in SOLO_KEYS),
         "metadata/timestamp.json",
         *(f"metadata/1.{role}.json" for role in
           ("root", "targets", "snapshot", "demo-stable", "demo-beta", "demo-halt")),
@@ -244,13 +245,13 @@ def test_the_template_is_found_in_a_wheel_and_in_a_checkout(tmp_path: Path, monk
 
 
 def test_folders_of_the_template_come_along(tmp_path: Path, clock: Time, monkeypatch: pytest.MonkeyPatch) -> None:
-    template = tmp_path / "template"
-    (template / "dot-github" / "workflows").mkdir(parents=True)
-    (template / "dot-github" / "workflows" / "release.yml").write_text("app: $app ${{ secrets.X }}")
-    (template / "sample-app").mkdir()
-    (template / "sample-app" / "index.html").touch()
-    (template / "sealcast.toml").write_text((template_folder() / "sealcast.toml").read_text())
-    monkeypatch.setattr(creation, "template_folder", lambda: template)
+    place = tmp_path / "template"
+    (place / "dot-github" / "workflows").mkdir(parents=True)
+    (place / "dot-github" / "workflows" / "release.yml").write_text("app: $app ${{ secrets.X }}")
+    (place / "sample-app").mkdir()
+    (place / "sample-app" / "index.html").touch()
+    (place / "sealcast.toml").write_text((template_folder() / "sealcast.toml").read_text())
+    monkeypatch.setattr(template, "template_folder", lambda: place)
     make(tmp_path / "ws", clock)
     # A workflow has variables of its own: only the two files that are ours to fill in are.
     assert (tmp_path / "ws/.github/workflows/release.yml").read_text() == "app: $app ${{ secrets.X }}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
-import subprocess
 import tarfile
 from pathlib import Path
 
@@ -14,26 +12,8 @@ import pytest
 
 from sealcast.packs.zstandard import zstd
 from sealcast.publisher import Repository
+from tests.interop.conftest import run_tuf_js
 from tests.servers import Server
-
-TUF_JS = "6.0.2"
-HERE = Path(__file__).parent
-
-pytestmark = pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="node and npm are not here")
-
-
-@pytest.fixture(scope="session")
-def tuf_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("npm")
-    done = subprocess.run(
-        ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--prefix", str(folder), f"tuf-js@{TUF_JS}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"tuf-js could not be installed: {done.stderr.strip().splitlines()[-1:]}")
-    return folder / "node_modules" / "tuf-js" / "dist" / "index.js"
 
 
 @pytest.fixture
@@ -50,23 +30,13 @@ def site(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "site", tmp_path / "ws" / "metadata" / "1.root.json"
 
 
-def run(entry: Path, url: str, root: Path, folder: Path, *targets: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["node", str(HERE / "client.mjs"), str(entry), url, str(root), str(folder), *targets],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-
-
 def test_refreshes_and_downloads_a_channel_document_and_an_archive(
     tuf_js: Path, site: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, root = site
     targets = ["demo/stable/channel.json", "demo/stable/demo-1.1.0-any.tar.zst", "demo/policy.json"]
     with Server(folder=folder) as server:
-        done = run(tuf_js, server.url, root, tmp_path / "js", *targets)
+        done = run_tuf_js(tuf_js, server.url, root, tmp_path / "js", *targets)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == targets
     document = json.loads((tmp_path / "js/targets/channel.json").read_bytes())
@@ -86,6 +56,6 @@ def test_refuses_a_tampered_archive_as_we_do(tuf_js: Path, site: tuple[Path, Pat
     archive.write_bytes(data)
     assert hashlib.sha256(data).hexdigest() not in archive.name
     with Server(folder=folder) as server:
-        done = run(tuf_js, server.url, root, tmp_path / "js", "demo/stable/demo-1.1.0-any.tar.zst")
+        done = run_tuf_js(tuf_js, server.url, root, tmp_path / "js", "demo/stable/demo-1.1.0-any.tar.zst")
     assert done.returncode != 0
     assert "hash" in done.stderr.lower()

@@ -18,7 +18,7 @@ MIN_RSA_BITS = 3072
 """The least size of an RSA key: 128 bits of security (NIST SP 800-57 part 1, table 2)."""
 
 _EVERY_CLIENT = "read by python-tuf, go-tuf, tuf-js and tough"
-_SOME_CLIENTS = "read by Sealcast and python-tuf; other TUF clients may refuse a repository that lists it"
+_OTHERS = "; other TUF clients may refuse a repository that lists it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ KEY_TYPES = _by_name(
         "ecdsa",
         "ecdsa-sha2-nistp384",
         lambda: ec.generate_private_key(ec.SECP384R1()),
-        _SOME_CLIENTS,
+        "read by Sealcast, python-tuf and tuf-js" + _OTHERS,
         every_client=False,
     ),
     KeyType("rsa-3072", "rsa", "rsassa-pss-sha256", _rsa(3072), _EVERY_CLIENT),
@@ -65,7 +65,9 @@ KEY_TYPES = _by_name(
         "ml-dsa",
         "ml-dsa-65/1",
         mldsa.MLDSA65PrivateKey.generate,
-        _SOME_CLIENTS + "; it protects only once the threshold exceeds the number of other keys",
+        "read by Sealcast and python-tuf"
+        + _OTHERS
+        + "; it protects only once the threshold exceeds the number of other keys",
         every_client=False,
     ),
 )

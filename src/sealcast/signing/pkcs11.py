@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from securesystemslib.signer import Signer, SSlibKey
 
-from ..errors import SigningError
+from ..errors import SigningError, VerificationError
 from .key_types import KEY_TYPES, KeyType, checked, type_of
 from .kinds import Kind, Located, Place
 from .outside import OutsideSigner
@@ -153,7 +154,14 @@ def _public_key(opened: pkcs11.Session, sought: TokenKey, wanted: TokenKey) -> S
     found = _one(opened, pkcs11.ObjectClass.PUBLIC_KEY, sought)
     if found is None:
         raise _no_key(wanted)
-    return checked(SSlibKey.from_crypto(load_der_public_key(encode_ec_public_key(found))))
+    try:
+        return checked(SSlibKey.from_crypto(load_der_public_key(encode_ec_public_key(found))))
+    except (ValueError, UnsupportedAlgorithm, VerificationError):
+        raise SigningError(
+            "UNKNOWN_KEY_TYPE",
+            f"The key with {wanted} in the token {wanted.token_name} is on a curve that TUF does not use.",
+            hint=f"Types for tokens: {', '.join(TOKEN_KEY_TYPES)}.",
+        ) from None
 
 
 def _one(opened: pkcs11.Session, role: pkcs11.ObjectClass, wanted: TokenKey) -> pkcs11.Object | None:

@@ -19,7 +19,7 @@ def refusal(error: Exception, role: str, cause: SealcastError | None) -> Sealcas
     code, hint = _reason(error, role)
     # python-tuf names the role that is expired; it may be another than the one fetched last.
     what = str(error) if code == "EXPIRED" else f"The {printable(role)[:80]} metadata: {error}"
-    return VerificationError(code, f"{what}.", hint=hint)
+    return VerificationError(code, f"{what.removesuffix('.')}.", hint=hint)
 
 
 _REASONS: tuple[tuple[type[Exception], str, str], ...] = (

@@ -72,13 +72,18 @@ class Plan:
             live[self.timestamp.path] = self.commit
         if not live:
             return
-        # Long before the swap that decides, so that the loser of a race stores no root and is told the true reason.
+        # Long before the swap that decides, so that the loser of a race is told the true reason.
         if _tag(store) != self.live_tag:
             raise conflict()
         before_live(live)
+        # What a new root's holders sign, those before them sign too; what is live now, the new ones have not signed. So
+        # a root follows the timestamp (DESIGN section 7), unless it is the first and there is nobody who could read.
+        first = self.live_tag is None
+        if self.changed and not first:
+            store.replace(self.timestamp.path, self.commit, self.live_tag)
         for root in roots:
             store.create(root.path, root.source)
-        if self.changed:
+        if self.changed and first:
             store.replace(self.timestamp.path, self.commit, self.live_tag)
         progress(self.size, self.size, f"uploading {self.timestamp.path}")
 

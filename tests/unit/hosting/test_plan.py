@@ -114,6 +114,16 @@ def test_only_what_is_new_goes_up(files: dict[str, Path], store: Recorder, tmp_p
     assert store.done == ["metadata/2.snapshot.json", TIMESTAMP]
 
 
+def test_a_later_root_follows_the_timestamp(files: dict[str, Path], store: Recorder, tmp_path: Path) -> None:
+    """What is live before the timestamp is not signed by those whom a new root names."""
+    plan_upload(files, b"one", store).run(store, allowed)
+    root = tmp_path / "ws" / "metadata" / "11.root.json"
+    root.write_text("next")
+    store.done.clear()
+    plan_upload({**files, "metadata/11.root.json": root}, b"two", store).run(store, allowed)
+    assert store.done == [TIMESTAMP, "metadata/11.root.json"]
+
+
 def test_a_root_without_a_new_timestamp_is_checked_too(files: dict[str, Path], store: Recorder, tmp_path: Path) -> None:
     plan_upload(files, b"one", store).run(store, allowed)
     root = tmp_path / "ws" / "metadata" / "11.root.json"

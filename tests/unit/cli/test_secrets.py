@@ -137,3 +137,22 @@ def test_a_run_answers_from_its_environment() -> None:
     given = session({NEW_VARIABLE: "fresh", "SEALCAST_PASSPHRASE": "old"})
     assert passphrases(given, None).passphrase("alice") == b"old"
     assert passphrases(given, None, variable=NEW_VARIABLE).passphrase("alice") == b"fresh"
+
+
+def test_a_pin_comes_from_the_tokens_variable_the_common_one_or_the_person() -> None:
+    every = {"SEALCAST_PIN_ROOT_B": "hers", "SEALCAST_PIN": "all"}
+    person = Person("typed")
+    assert source(every, person=person).pin("root-b") == "hers"
+    assert source(every, person=person).pin("root-c") == "all"
+    assert source({"SEALCAST_PIN": ""}, person=person).pin("root-b") == "typed"
+    assert person.asked == [("PIN of the token root-b", False)]
+    once = source(person=person)
+    assert once.pin("a\x1b") == once.pin("a\x1b") == "typed"
+    assert person.asked[1:] == [("PIN of the token a\\x1b", False)]
+
+
+def test_no_pin_and_no_terminal() -> None:
+    with pytest.raises(SigningError) as caught:
+        source().pin("root-b")
+    assert caught.value.code == "NO_PIN"
+    assert "SEALCAST_PIN_ROOT_B or SEALCAST_PIN" in caught.value.hint

@@ -9,7 +9,6 @@ write PATH TEXT       make a file            serve FOLDER     serve it on loopba
 copy FROM TO          copy a file or folder  flip GLOB        flip one bit in the largest file that matches
 remove PATH           remove it              cut GLOB         cut the largest file that matches in half
 same A B              both files are equal   missing PATH     there is nothing
-edit PATH OLD NEW     change a text in a file, which must be there
 """
 
 from __future__ import annotations
@@ -89,12 +88,6 @@ class Play:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text.replace("\\n", "\n") + "\n", encoding="utf-8")
 
-    def do_edit(self, path: str, old: str, new: str) -> None:
-        place = self.folder / path
-        text = place.read_text(encoding="utf-8")
-        assert old in text, f"no {old!r} in:\n{text}"
-        place.write_text(text.replace(old, new.replace("\\n", "\n"), 1), encoding="utf-8")
-
     def do_serve(self, folder: str) -> None:
         server = self._stack.enter_context(Server(folder=self.folder / folder))
         self._variables["URL"] = server.url
@@ -104,7 +97,6 @@ class Play:
         if place.is_dir():
             shutil.copytree(place, self.folder / destination, dirs_exist_ok=True)
         else:
-            (self.folder / destination).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(place, self.folder / destination)
 
     def do_remove(self, path: str) -> None:

@@ -67,9 +67,7 @@ class Base:
         )
 
     def version(self, role: str) -> int:
-        """Return the committed version of a role that the snapshot lists, or of the snapshot; 0 where there is none."""
-        if role == "snapshot":
-            return self.snapshot
+        """Return the committed version of a role that the snapshot lists; 0 where there is none."""
         entry = self.meta.get(f"{role}.json")
         return entry.version if entry else 0
 

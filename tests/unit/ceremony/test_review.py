@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -130,11 +131,12 @@ def shown(value: dict[str, Any]) -> object:
     return facts.repository, facts.parts, facts.roles, facts.files, facts.renamed, facts.lowered
 
 
-def test_whatever_is_altered_is_refused_or_shown() -> None:
+@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_whatever_is_altered_is_refused_or_shown(stride: int) -> None:
     """Not the order in which keys stand: that means nothing."""
     value = as_json(later(Wish(roles={**Wish().roles, "demo-stable": (("ci", "dave"), 2)})))
     before, silent, tried = shown(value), [], 0
-    for path in leaves(value):
+    for path in islice(leaves(value), 0, None, stride):
         if path[0] in {"type", "must_understand"} or path[:3] == ("roots", 0, "signatures"):
             continue  # the kind has tests of its own; the reader's own root needs no signature
         was = get_at(value, path)
@@ -147,7 +149,7 @@ def test_whatever_is_altered_is_refused_or_shown() -> None:
             except CeremonyError:
                 pass
     assert silent == []
-    assert tried > 400
+    assert tried > 400 / stride
 
 
 def test_what_is_said_about_a_proposal_is_not_believed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from sealcast.ceremony import Change, facts_of, proposal_bytes, review
 from sealcast.errors import SealcastError
 from sealcast.fetch import FolderSource
-from sealcast.publisher import Repository
+from sealcast.publisher import Repository, Wanted, create_shared
 from sealcast.verify import View
 from tests.unit.publisher.failpoints import killed_at
 from tests.unit.publisher.holders import Office, furnish
@@ -90,6 +91,30 @@ def test_the_first_ceremony_makes_root_and_targets_and_nothing_else(copy: Copies
     root = json.loads(office.own_root() or b"")
     assert len(root["signatures"]) == 3
     assert sorted(root["signed"]["x-sealcast"]["holders"].values()) == ["alice", "bob", "carol", "ci", "oncall"]
+
+
+def test_a_killed_init_is_completed_by_the_same_command_and_by_no_other(copy: Copies, tmp_path: Path) -> None:
+    office = copy("new")
+    shutil.rmtree(office.ws)
+    clerk = [office.record("alice")]
+    holders = dict.fromkeys(("root", "targets", "snapshot", "timestamp", "demo-stable", "demo-halt"), clerk)
+    wanted = Wanted("demo", ["stable"], office.clock(), os.urandom, holders)
+    others = Wanted("demo", ["stable"], office.clock(), os.urandom, {**holders, "root": [office.record("bob")]})
+    count, left = 0, set()
+    while True:
+        with killed_at(count) as steps:
+            create_shared(office.ws, wanted)
+        if not steps.hit:
+            break
+        if any((office.ws).glob(".tmp-init-ready")):
+            left.add(code(create_shared, office.ws, others))
+        if not (office.ws / "sealcast.toml").exists():
+            create_shared(office.ws, wanted)
+        assert office.plan().to_sign.keys() == {"root", "targets"}
+        shutil.rmtree(office.ws)
+        count += 3
+    assert left == {"FOLDER_NOT_EMPTY"}
+    assert code(create_shared, office.ws, wanted) == "FOLDER_NOT_EMPTY"
 
 
 def test_two_plans_of_one_wish_differ_in_nothing_but_the_repositorys_name(copy: Copies) -> None:

@@ -177,18 +177,11 @@ def _convert(value: object, kind: type[P], what: str) -> P:
 
 def _check_listed(keys: Mapping[str, KeyPart], roles: Iterable[RolePart], what: str) -> None:
     """Check that each key is sound and of use, and that no role counts on one that is not there."""
-    used = [keyid for role in roles for keyid in _distinct(role.keyids, what)]
-    if set(used) != set(keys):
+    if {keyid for role in roles for keyid in role.keyids} != set(keys):
         raise bad(what, "the keys that it lists are not those that its roles use")
     for keyid, key in keys.items():
         with refusing():
             checked(SSlibKey(keyid, key.keytype, key.scheme, {"public": key.keyval.public}), what)
-
-
-def _distinct(keyids: Ids, what: str) -> Ids:
-    if len(set(keyids)) != len(keyids):
-        raise bad(what, "a role names one key twice")
-    return keyids
 
 
 def _check_same(value: object, kind: type[Root | Targets], what: str) -> None:

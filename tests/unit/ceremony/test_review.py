@@ -295,6 +295,14 @@ def test_one_key_counts_once() -> None:
     assert refused(doubled) == "BAD_PROPOSAL"
 
 
+def test_a_key_that_signs_nothing_is_refused() -> None:
+    def idle(one: dict[str, Any]) -> None:
+        one["root"]["keys"][keyid("mallory")] = PEOPLE["mallory"].public_key.to_dict()
+        one["root"]["x-sealcast"]["holders"][keyid("mallory")] = "mallory"
+
+    assert refused(altered(idle)) == "BAD_PROPOSAL"
+
+
 def test_a_weak_key_is_refused() -> None:
     from cryptography.hazmat.primitives.asymmetric import rsa
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from .output import caution
+from .output import caution, strong
 from .session import Session
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
     from ..publisher import Repository
 
 ROLES_ADVISED = 100
@@ -81,3 +83,11 @@ def advise_on_roles(session: Session, count: int) -> None:
             f": this repository has {count:,} roles. Each adds 135 bytes to what every client fetches at every change, "
             f"and so do the delegations. Beyond {ROLES_ADVISED} roles, give each app a repository of its own.",
         )
+
+
+def advise_on_keys(session: Session, role: str, keys: Iterable[Key], threshold: int) -> None:
+    """Say so when not every client reads the keys of a role, or when some of them protect nothing yet."""
+    from ..signing import advice
+
+    for told in advice(keys, threshold):
+        session.output.note(caution("note"), ": ", strong(role), f": {told}.")

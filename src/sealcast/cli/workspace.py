@@ -16,7 +16,15 @@ from ..files import write_durably
 from . import words
 from .channel import candidate, label, stable
 from .command import command, dry_run_option
-from .opened import advise_on_roles, next_publish, next_step, open_to_read, open_to_sign, signing_options
+from .opened import (
+    advise_on_keys,
+    advise_on_roles,
+    next_publish,
+    next_step,
+    open_to_read,
+    open_to_sign,
+    signing_options,
+)
 from .output import Piece, bad, caution, dim, good, name, strong
 from .session import Session
 
@@ -112,8 +120,9 @@ def init(
                 hint="Say --solo for one person's set of keys, or name each role's holders with --holder ROLE=RECORD.",
             )
         shared = dict(map(_threshold, thresholds))
-        create_shared(folder, Wanted(app, wanted, session.clock(), os.urandom, _holders(holders), shared))
-        return _tell_shared(session, folder, app, Workspace(folder).config)
+        records = _holders(holders)
+        create_shared(folder, Wanted(app, wanted, session.clock(), os.urandom, records, shared))
+        return _tell_shared(session, folder, app, Workspace(folder).config, records)
     if holders or thresholds:
         raise click.UsageError("--solo makes the keys of one person; --holder and --threshold are for several.")
     created = Repository.create_solo(
@@ -169,7 +178,11 @@ def _tell_solo(session: Session, folder: Path, app: str, created: Repository, *,
     return {"workspace": folder, "app": app, "channels": created.workspace.config.app(app)[1].channels, "root": root}
 
 
-def _tell_shared(session: Session, folder: Path, app: str, config: Config) -> object:
+def _tell_shared(
+    session: Session, folder: Path, app: str, config: Config, records: Mapping[str, Sequence[PublicRecord]]
+) -> object:
+    from ..signing import key_of
+
     out = session.output
     out.line(good("Made"), " the workspace ", name(folder), " for the app ", strong(app), ". Nothing is signed yet.")
     out.table(
@@ -181,6 +194,8 @@ def _tell_shared(session: Session, folder: Path, app: str, config: Config) -> ob
         right=[1],
     )
     advise_on_roles(session, len(config.holders))
+    for role, held in records.items():
+        advise_on_keys(session, role, map(key_of, held), config.thresholds.get(role, 1))
     out.next("sealcast", "-C", str(folder), "ceremony", "plan", "--out", "first.proposal")
     return {"workspace": folder, "app": app, "channels": config.app(app)[1].channels, "root": None}
 
@@ -234,6 +249,8 @@ def status(session: Session, floor: Path | None) -> object:
         out.line()
         out.line(good("Wrote"), " ", name(floor), dim(", for the app to carry beside its root"))
     advise_on_roles(session, len(roles))
+    for role in roles:
+        advise_on_keys(session, role.role, role.keys, role.threshold)
     due = [role.role for role in roles if role.is_due(now)]
     if due:
         next_step(session, "refresh")
@@ -244,7 +261,13 @@ def status(session: Session, floor: Path | None) -> object:
             for one in documents
         ],
         "roles": [
-            {**dataclasses.asdict(role), "due_now": role.is_due(now), "expired": role.is_expired(now)} for role in roles
+            {
+                **dataclasses.asdict(dataclasses.replace(role, keys=())),
+                "keys": [key.keyid for key in role.keys],
+                "due_now": role.is_due(now),
+                "expired": role.is_expired(now),
+            }
+            for role in roles
         ],
         "due": due,
     }

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from securesystemslib.signer import Key
+
 from ..errors import SigningError
 from ..model import due_at
 from .policies import changed_policies, targets_with
@@ -19,7 +21,10 @@ ONLINE = ("snapshot", "timestamp")
 
 @dataclass(frozen=True, slots=True)
 class RoleStatus:
-    """One role: its version, when it expires, when it should be signed again, who can sign, how many must."""
+    """One role: its version, when it expires, when it should be signed again, who can sign, how many must.
+
+    ``keys`` are those of ``holders``, in the same order.
+    """
 
     role: str
     version: int
@@ -27,6 +32,7 @@ class RoleStatus:
     due: datetime
     threshold: int
     holders: tuple[str, ...]
+    keys: tuple[Key, ...] = ()
 
     def is_due(self, now: datetime) -> bool:
         """Tell whether the role should be signed again by now."""
@@ -62,6 +68,7 @@ def role_statuses(workspace: Workspace, state: State) -> Iterator[RoleStatus]:
     }
     signed = {**top, **{role: metadata.signed for role, metadata in state.roles.items() if role != "targets"}}
     held = {**root.roles, **(delegations.roles or {} if delegations else {})}
+    keys = {**root.keys, **(delegations.keys if delegations else {})}
     changed = changed_policies(workspace, state)
     for role, metadata in signed.items():
         issued = state.issued if role == "timestamp" else None
@@ -73,6 +80,7 @@ def role_statuses(workspace: Workspace, state: State) -> Iterator[RoleStatus]:
             min(due, state.issued) if role == "targets" and changed else due,
             held[role].threshold,
             holder_names(root, held[role].keyids),
+            tuple(keys[keyid] for keyid in held[role].keyids),
         )
 
 

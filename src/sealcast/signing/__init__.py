@@ -17,7 +17,7 @@ from .key_files import (
     save_key,
     save_record,
 )
-from .key_types import DEFAULT_KEY_TYPE, KEY_TYPES, KeyType, key_type, type_of
+from .key_types import DEFAULT_KEY_TYPE, KEY_TYPES, KeyType, advice, key_type, type_of
 from .kinds import Located, Secrets
 from .pkcs11 import DEFAULT_TOKEN_KEY_TYPE
 from .records import RECORD_SUFFIX, PublicRecord, key_of, read_record, read_records, record_bytes, record_of
@@ -39,6 +39,7 @@ __all__ = [
     "PublicRecord",
     "Secrets",
     "absent",
+    "advice",
     "as_passphrase",
     "change_passphrase",
     "free_paths",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -97,6 +97,19 @@ def type_of(key: Key) -> KeyType:
     if isinstance(public, rsa.RSAPublicKey):
         return KEY_TYPES["rsa-4096" if public.key_size >= 4096 else "rsa-3072"]
     return next(kind for kind in KEY_TYPES.values() if kind.scheme == key.scheme)
+
+
+def advice(keys: Iterable[Key], threshold: int) -> tuple[str, ...]:
+    """Say what the types of the keys that hold a role mean for its readers; nothing where every client reads them.
+
+    Of ML-DSA keys also whether they protect yet: as long as the others reach the threshold, whoever forges those does.
+    """
+    kinds = [type_of(key) for key in keys]
+    told = [f"{kind.name} is {kind.read_by}" for kind in KEY_TYPES.values() if not kind.every_client and kind in kinds]
+    others = sum(kind.keytype != "ml-dsa" for kind in kinds)
+    if threshold <= others < len(kinds):
+        told.append(f"ml-dsa-65 does not protect yet: {threshold} of {others} other keys suffice")
+    return tuple(told)
 
 
 def checked(key: Key, what: str = "The public key") -> SSlibKey:

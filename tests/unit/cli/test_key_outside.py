@@ -129,6 +129,8 @@ def test_a_ceremony_and_a_release_signed_by_tokens(run: Run, token: str, tokens:
     assert run("-C", "ws", "build", "site").status == 0
     checked = run("verify", "site", "--root", "ws/metadata/1.root.json")
     assert checked.status == 0, checked.err
+    assert "root: ecdsa-p384 is read by" in made.err
+    assert "root: ecdsa-p384 is read by" in run("-C", "ws", "status").err
     root: Any = json.loads(Path("ws/metadata/1.root.json").read_bytes())
     assert len(root["signatures"]) == 2
 

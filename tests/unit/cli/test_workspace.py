@@ -111,6 +111,7 @@ def test_status_says_what_is_due_and_what_expired(run: Run, place: Path, monkeyp
     assert {"app": "demo", "channel": "stable", "stable": "1.1.0", "candidate": ""} in document["channels"]
     timestamp = next(role for role in document["roles"] if role["role"] == "timestamp")
     assert (timestamp["due_now"], timestamp["expired"], timestamp["holders"]) == (True, True, ["online"])
+    assert [len(keyid) for keyid in timestamp["keys"]] == [64]
 
 
 def test_a_threshold_is_told_where_there_is_a_choice() -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.signer import SSlibKey
 
 from sealcast.errors import SigningError, VerificationError
-from sealcast.signing import DEFAULT_KEY_TYPE, KEY_TYPES, key_type, type_of
+from sealcast.signing import DEFAULT_KEY_TYPE, KEY_TYPES, advice, key_type, type_of
 from sealcast.signing.key_types import checked
 
 ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
@@ -116,3 +116,21 @@ def test_a_key_under_another_id() -> None:
     assert error.code == "KEYID_MISMATCH"
     assert error.data["computed"] == SSlibKey.from_crypto(ED25519).keyid
     assert "\u202e" not in error.what
+
+
+@pytest.mark.parametrize(
+    ("kinds", "threshold", "told"),
+    [
+        (["ed25519", "ecdsa-p256", "rsa-3072"], 2, []),
+        (["ecdsa-p384", "ecdsa-p384", "ed25519"], 1, ["tuf-js; other TUF clients may refuse"]),
+        (["ed25519", "ml-dsa-65"], 1, ["python-tuf; other", "does not protect yet: 1 of 1 other keys suffice"]),
+        (["ed25519", "ed25519", "ml-dsa-65"], 2, ["python-tuf; other", "2 of 2 other keys suffice"]),
+        (["ed25519", "ml-dsa-65"], 2, ["python-tuf; other"]),
+        (["ml-dsa-65", "ml-dsa-65"], 1, ["python-tuf; other"]),
+    ],
+)
+def test_what_the_types_of_a_roles_keys_mean(kinds: list[str], threshold: int, told: list[str]) -> None:
+    keys = [SSlibKey.from_crypto(KEY_TYPES[kind].generate().public_key()) for kind in kinds]
+    said = advice(keys, threshold)
+    assert len(said) == len(told)
+    assert all(words in line for words, line in zip(told, said, strict=True))

@@ -41,3 +41,12 @@ def test_one_spelling_whatever_the_keyboard() -> None:
 
 def test_nothing_of_it_shows() -> None:
     assert "hidden" not in repr(EnvironmentSecrets({"SEALCAST_PASSPHRASE": "hidden"}))
+
+
+def test_a_pin_of_one_token_or_of_all() -> None:
+    secrets = EnvironmentSecrets({"SEALCAST_PIN": "all", "SEALCAST_PIN_ROOT_B": "hers"})
+    assert (secrets.pin("root-b"), secrets.pin("root-c")) == ("hers", "all")
+    with pytest.raises(SigningError, match="root-b") as caught:
+        EnvironmentSecrets({"SEALCAST_PIN": ""}).pin("root-b")
+    assert caught.value.code == "NO_PIN"
+    assert "SEALCAST_PIN_ROOT_B" in caught.value.hint

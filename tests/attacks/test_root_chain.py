@@ -281,3 +281,18 @@ def test_a_root_that_ended(scene: Scene) -> None:
     # A later one may follow, whatever the first said.
     scene.forger().publish_root(lambda root: root.update(expires="2099-01-01T00:00:00Z"))
     assert device.take().version == "2.0.0"
+
+
+@pytest.mark.long
+def test_a_device_that_slept_through_three_hundred_roots(scene: Scene) -> None:
+    """python-tuf follows 256 in one go; the next look goes on where that one stopped."""
+    device = scene.device(1)
+    forger = scene.forger()
+    for _ in range(300):
+        forger.publish_root()
+    heights = device.heights()
+    for _ in range(2):
+        if device.heights()["root"] < 301:
+            device.client().outlook()
+    assert device.heights()["root"] == 301 > heights["root"]
+    assert device.take().version == "2.0.0"

@@ -1,4 +1,4 @@
-"""Caches between the host and the device that keep an answer too long: asked past once, and never believed."""
+"""Caches that keep an answer too long, and copies of a host that are behind: asked past once, and never believed."""
 
 from __future__ import annotations
 
@@ -86,9 +86,15 @@ def test_an_equal_timestamp_is_no_error(scene: Scene) -> None:
     assert set(asked(scene, TIMESTAMP)) == {""}
 
 
-def test_a_rolled_back_host_is_refused_however_it_is_asked(scene: Scene) -> None:
-    device = scene.device(2)
+def test_a_host_of_several_copies_some_of_them_behind(scene: Scene) -> None:
+    """What was seen stays seen, whichever copy answers next and whatever was lost of the cache."""
+    device = scene.device(1)
+    scene.host(2)
+    assert device.take().version == "2.0.0"
     scene.host(1)
     scene.refused(device, "ROLLBACK")
     shutil.rmtree(device.folder / "repository")
     scene.refused(device, "ROLLBACK")
+    scene.host(2)
+    assert not device.update()
+    assert device.running() == "2.0.0"

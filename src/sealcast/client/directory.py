@@ -81,8 +81,6 @@ class StateDirectory(Struct, frozen=True):
 
         Raises ``InstallError`` (UNSAFE_OWNER). Windows has no such modes: there the folder's own access list counts.
         """
-        if sys.platform == "win32":  # pragma: no cover - no owner and no mode there
-            return
         _check_owned(self.path, self.path.stat())
 
     def make_folders(self) -> None:
@@ -102,11 +100,12 @@ class StateDirectory(Struct, frozen=True):
                     hint="Another program wrote into the state directory. Give Sealcast a directory of its own.",
                     path=str(folder),
                 )
-            if sys.platform != "win32":
-                _check_owned(folder, found)
+            _check_owned(folder, found)
 
 
 def _check_owned(path: Path, found: os.stat_result) -> None:
+    if sys.platform == "win32":  # pragma: no cover - no owner and no mode there
+        return
     if found.st_uid != os.geteuid():
         raise _unsafe(path, "belongs to another user", "Run as the user that owns it.")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

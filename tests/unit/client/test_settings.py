@@ -8,6 +8,7 @@ import pytest
 from sealcast.client import Settings, init_directory, read_settings, this_platform
 from sealcast.client.floor import Floor, FloorStore
 from sealcast.client.record import Record, Records
+from sealcast.client.settings import Reporting
 from sealcast.errors import ConfigError, InstallError, SealcastError, TransferError
 from sealcast.files import exclusive
 from tests.unit.client.sites import Site
@@ -35,6 +36,22 @@ def test_what_is_given_is_kept(site: Site) -> None:
     )
     assert (made.platform, made.device, made.boot_limit, made.ready_seconds) == ("plan9", "kiosk-7", 5, 0)
     assert made.embedded == str(site.folder.resolve())
+
+
+def test_reports_go_to_a_url_a_command_or_both(site: Site) -> None:
+    """Whoever is told, the secret behind the hash in reports is made for this device."""
+    url, words = "https://reports.example.org", ["tell", "us"]
+    for name, given in (
+        ("u", {"report": url}),
+        ("c", {"report_command": words}),
+        ("b", {"report": url, "report_command": words}),
+    ):
+        made = make(site, name, new_id=lambda: UUID(int=7), **given)
+        assert made.report == Reporting(
+            secret=f"{7:032x}", url=given.get("report", ""), command=tuple(given.get("report_command", ()))
+        )
+        assert read_settings(site.folder / name) == made
+    assert make(site, "n").report is None
 
 
 def test_a_folder_is_kept_as_an_absolute_path(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

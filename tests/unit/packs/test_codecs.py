@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 import tracemalloc
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -190,6 +192,30 @@ def test_an_unknown_codec_is_refused() -> None:
         with pytest.raises(ObjectError) as error:
             call()
         assert error.value.code == "UNKNOWN_CODEC"
+
+
+@pytest.fixture
+def without_lzma(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The codecs of a Python that was built without lzma, beside those of this one."""
+    assert codecs.__file__
+    spec = importlib.util.spec_from_file_location("sealcast.packs.codecs_without_lzma", codecs.__file__)
+    assert spec
+    assert spec.loader
+    made = importlib.util.module_from_spec(spec)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "_lzma" else real(name))
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_a_python_without_lzma_takes_another_route(without_lzma: ModuleType) -> None:
+    assert set(codecs.CODECS) - set(without_lzma.CODECS) == {"diff"}
+    body = codecs.encode("diff", TEXT + b"!", inputs=TEXT, level=3)
+    with pytest.raises(ObjectError) as error:
+        without_lzma.decode("diff", body, inputs=TEXT, length=len(TEXT) + 1)
+    assert error.value.code == "UNKNOWN_CODEC"
+    codec, _ = without_lzma.encode_smallest(("zstd-from", "diff"), TEXT + b"!", inputs=TEXT, level=3)
+    assert codec == "zstd-from"
 
 
 def test_inputs_for_a_codec_without_are_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealcast.errors import ObjectError
 from sealcast.packs import codecs, copies
 from sealcast.packs.copies import Copy, can_search, search
 from tests.unit.packs.samples import noise
@@ -42,6 +43,9 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     codec, body = codecs.encode_smallest(("diff",), b"new" * 99, inputs=b"old" * 99, level=3)
     assert codec == "zstd-from"
     assert codecs.decode(codec, body, inputs=b"old" * 99, length=297) == b"new" * 99
+    with pytest.raises(ObjectError) as error:
+        codecs.encode("diff", b"new", inputs=b"old", level=3)
+    assert error.value.code == "UNKNOWN_CODEC"
 
 
 OLD, NEW = noise(500), noise(500)[100:400]

@@ -11,7 +11,6 @@ from pathlib import Path
 from ..files import write_durably
 from ..values import content_of
 
-_LIMIT = 4 * 1024 * 1024
 _DIGEST = 64
 
 
@@ -20,14 +19,18 @@ def write_checked(path: Path, data: bytes) -> None:
     write_durably(path, content_of(data).sha256.encode() + b"\n" + data, mode=0o600)
 
 
-def read_checked(path: Path) -> bytes | None:
-    """Return what `write_checked` was given, or None when the file is missing, unreadable or damaged."""
+def read_checked(path: Path, limit: int) -> bytes | None:
+    """Return what `write_checked` was given, or None when the file is missing, unreadable, damaged or too large.
+
+    ``limit`` is what it may have been given, in bytes.
+    """
+    limit += _DIGEST + 1
     try:
         with path.open("rb") as file:
-            raw = file.read(_LIMIT + 1)
+            raw = file.read(limit + 1)
     except OSError:
         return None
     digest, data = raw[:_DIGEST], raw[_DIGEST + 1 :]
-    if len(raw) > _LIMIT or content_of(data).sha256.encode() != digest or raw[_DIGEST : _DIGEST + 1] != b"\n":
+    if len(raw) > limit or content_of(data).sha256.encode() != digest or raw[_DIGEST : _DIGEST + 1] != b"\n":
         return None
     return data

@@ -18,7 +18,9 @@ from ..errors import SealcastError, VerificationError
 from ..values import MAX_INTEGER
 from .checked import read_checked, write_checked
 
-_LIMIT = 2 * 1024 * 1024
+_LIMIT = 20 * 1024 * 1024
+"""More than the largest metadata comes to: a snapshot (2 MB) and twice a channel's role (5 MB), in base64. A floor that
+was written and cannot be read again would stop the device for good, and a thief of one key could see to that."""
 _Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 
 
@@ -127,7 +129,7 @@ class FloorStore:
 
 
 def _read(path: Path) -> Floor | None:
-    data = read_checked(path)
+    data = read_checked(path, _LIMIT)
     if data is None:
         return None
     try:

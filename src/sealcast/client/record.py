@@ -148,7 +148,7 @@ class Records:
 
     @staticmethod
     def _read(path: Path) -> Record | None:
-        data = read_checked(path)
+        data = read_checked(path, _LIMIT)
         if data is None:
             return None
         try:

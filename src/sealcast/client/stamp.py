@@ -15,8 +15,11 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..files import write_durably
+from .checked import read_checked, write_checked
 from .shape import FILES, MANIFEST, STAMP
+
+_LIMIT = 256 * 1024 * 1024
+"""Bytes of a stamp: several times those of the largest manifest, which names the same files."""
 
 
 def look(found: os.stat_result) -> str:
@@ -42,13 +45,19 @@ def take_looks(folder: Path, paths: Iterable[str], known: Mapping[str, str] | No
 
 def write_stamp(folder: Path, looks: Mapping[str, str]) -> None:
     """Note how the verified files of a slot look. Raises ``OSError``."""
-    write_durably(folder / STAMP, "".join(f"{looked} {path}\n" for path, looked in looks.items()).encode())
+    write_checked(folder / STAMP, "".join(f"{looked} {path}\n" for path, looked in looks.items()).encode())
 
 
 def stamp_holds(folder: Path) -> bool:
-    """Tell whether the files of a slot look as they did when they were verified, and the manifest is there."""
+    """Tell whether the files of a slot look as they did when they were verified, and the manifest is there.
+
+    A stamp that is not whole tells nothing: cut off, it would speak for the files that it still names, or for none.
+    """
+    data = read_checked(folder / STAMP, _LIMIT)
+    if data is None:
+        return False
     try:
-        lines = (folder / STAMP).read_text("utf-8").split("\n")[:-1]
+        lines = data.decode().split("\n")[:-1]
         looks = (line.split(" ", 5) for line in lines)
         same = all(look((folder / FILES / path).lstat()) == " ".join(seen) for *seen, path in looks)
     except (OSError, ValueError):

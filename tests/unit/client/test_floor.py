@@ -7,6 +7,7 @@ import pytest
 
 from sealcast.client.floor import Floor, FloorStore, Mark
 from sealcast.errors import VerificationError
+from sealcast.verify import LIMITS
 
 COPIES = ("floor.json", "floor.copy.json")
 HIGH = Floor(timestamp=Mark(number=7, metadata="bQ=="), lowest=Mark(number=3, metadata="bQ=="))
@@ -83,3 +84,14 @@ def test_what_says_nothing_new_is_not_written(store: FloorStore, tmp_path: Path)
     before = [(tmp_path / name).stat() for name in COPIES]
     store.store(HIGH)
     assert [(tmp_path / name).stat() for name in COPIES] == before
+
+
+def test_the_largest_metadata_that_is_accepted_fits_into_the_floor(store: FloorStore) -> None:
+    """Else whoever signs it, with a stolen key say, stops the device until somebody comes to it."""
+
+    def mark(number: int, *roles: str) -> Mark:
+        return Mark(number=number, metadata="A" * (sum(LIMITS[role] for role in roles) * 4 // 3 + 4))
+
+    timestamp, role = mark(1, "timestamp"), mark(2, "targets")
+    store.store(Floor(timestamp=timestamp, issued=timestamp, snapshot=mark(3, "snapshot"), revision=role, lowest=role))
+    assert store.lowest() == 2

@@ -87,7 +87,7 @@ def test_a_disk_that_takes_no_stamp_makes_no_slot_bad(kit: Kit, monkeypatch: pyt
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sealcast.client.stamp.write_durably", full)
+    monkeypatch.setattr("sealcast.client.stamp.write_checked", full)
     assert kit.slots.is_intact(digest)
 
 

@@ -82,11 +82,13 @@ def test_paths_with_spaces_are_told_apart_from_looks(tmp_path: Path) -> None:
     assert not stamp_holds(tmp_path)
 
 
-def test_a_stamp_of_an_earlier_version_without_folders_still_counts(kit: Kit) -> None:
+def test_a_stamp_of_an_earlier_version_costs_one_hashing(kit: Kit) -> None:
+    """It said nothing of itself, so that a part of it could not be told from the whole."""
     digest = kit.install()
     stamp = kit.slots.folder(digest) / "stamp"
-    lines = stamp.read_text().splitlines(keepends=True)
-    stamp.write_text("".join(line for line in lines if " - - - " not in line))
+    stamp.write_bytes(stamp.read_bytes().partition(b"\n")[2])
+    assert not stamp_holds(kit.slots.folder(digest))
+    assert kit.slots.is_intact(digest)
     assert stamp_holds(kit.slots.folder(digest))
 
 
@@ -112,3 +114,16 @@ def test_a_file_that_a_thread_changes_before_its_stamp_is_found_at_the_first_sta
         digest = kit.install()
     assert sealed.is_set()
     assert not kit.slots.is_intact(digest)
+
+
+@pytest.mark.parametrize("cut", ["emptied", "zeroed", "half of it", "all but a byte"])
+def test_a_stamp_that_is_not_whole_vouches_for_nothing(kit: Kit, cut: str) -> None:
+    digest = kit.install()
+    stamp = kit.slots.folder(digest) / "stamp"
+    whole = stamp.read_bytes()
+    stamp.write_bytes(
+        {"emptied": b"", "zeroed": bytes(len(whole)), "half of it": whole[: len(whole) // 2]}.get(cut, whole[:-1])
+    )
+    assert not stamp_holds(kit.slots.folder(digest))
+    assert kit.slots.is_intact(digest)
+    assert stamp.read_bytes() == whole, "hashed, and stamped again"

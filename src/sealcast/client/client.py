@@ -185,13 +185,13 @@ class Client:
     def install(self, update: Update) -> None:
         """Download what is missing, assemble, verify and stage ``update``; the next start switches to it.
 
-        An update that was checked a while ago is looked at again; so is one of which an object is gone from the host
-        (a publication may be under way). Raises as `check` does; ``ObjectError``; ``InstallError`` (NO_LONGER_OFFERED,
-        UNSAFE_PATH).
+        An update that was checked a while ago is looked at again; so is one that another updater was faster with, and
+        one of which an object is gone from the host (a publication may be under way). Raises as `check` does;
+        ``ObjectError``; ``InstallError`` (NO_LONGER_OFFERED, UNSAFE_PATH).
         """
         with self._working(update.version):
             found = update.outlook
-            if abs(self._clock() - update.checked) > _CURRENT:
+            if abs(self._clock() - update.checked) > _CURRENT or self._overtaken(found):
                 found = self._again(update)
             try:
                 self._install(found)
@@ -274,6 +274,20 @@ class Client:
         if self._least != Least():
             FloorStore(self._place.path).raise_least(self._least)
         return self._hosts.ask(lambda source: look(source, self._root(), self._place, self.settings, self._clock()))
+
+    def _overtaken(self, found: Outlook) -> bool:
+        """Tell whether this device came as far as ``found`` leads, or further, after it was looked at.
+
+        What was found then would lead back: to a lower sequence than the installed one.
+        """
+        record, release = self._records.read(), installed(found, self.settings)
+        return any(
+            one is not None
+            and one.channel == release.channel
+            and one.sequence >= release.sequence
+            and one.manifest not in record.recalled
+            for one in (record.active, record.pending)
+        )
 
     def _again(self, update: Update) -> Outlook:
         found = self._look()

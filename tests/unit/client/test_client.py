@@ -434,6 +434,27 @@ def test_an_update_of_yesterday_is_looked_at_again(site: Site) -> None:
     assert "metadata/timestamp.json" in source.asked
 
 
+def test_an_update_that_another_updater_was_faster_with_does_not_lead_back(site: Site) -> None:
+    """A device leaves a release only for one with a higher sequence, however long somebody sat on an update."""
+    slow = site.client()
+    update = slow.check()
+    assert update is not None
+    site.release("2.0.0", app_files("2.0.0"))
+    fast = site.client()
+    newer = fast.check()
+    assert newer is not None
+    fast.install(newer)
+    for started in (False, True):
+        if started:
+            launcher = Launcher(site.folder / "device", clock=site.clock)
+            assert launcher.ready(launcher.start().nonce)
+        with pytest.raises(InstallError) as caught:
+            slow.install(update)
+        assert caught.value.code == "NO_LONGER_OFFERED"
+        found = slow.status().as_dict()
+        assert (found["active"], found["pending"]) == (("2.0.0", None) if started else (None, "2.0.0"))
+
+
 def test_an_update_that_is_not_offered_any_more(site: Site) -> None:
     client = site.client()
     update = client.check()

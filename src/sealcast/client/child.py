@@ -82,8 +82,10 @@ class Child:
         return self._process
 
     def _take_signals(self) -> None:
+        """Hear what is to be forwarded; what the launcher was told to ignore (nohup) stays so, for the child too."""
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._forward) for number in _FORWARDED}
+            heard = [number for number in _FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
+            self._handlers = {number: signal.signal(number, self._forward) for number in heard}
 
     def _leave_signals(self) -> None:
         for number, handler in self._handlers.items():

@@ -95,6 +95,19 @@ def test_signals_reach_it(tmp_path: Path, number: signal.Signals) -> None:
     assert signal.getsignal(number) == handlers
 
 
+def test_what_the_launcher_was_told_to_ignore_stays_ignored(tmp_path: Path) -> None:
+    """As `nohup` asks for: also in the child, which inherits it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with python("import signal, sys; sys.exit(signal.getsignal(1) != signal.SIG_IGN)", tmp_path) as child:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert child.wait(20) == 0
+        assert not child.stopped
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_ctrl_c_on_a_terminal_reaches_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
     with python("import time; time.sleep(60)", tmp_path) as child:

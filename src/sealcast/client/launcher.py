@@ -198,7 +198,7 @@ class Launcher:
             boot_limit=self.settings.boot_limit,
             intact=intact,
             floor=self._floor.lowest(),
-            embedded=self.embedded is not None,
+            embedded=self.embedded_sequence() >= 0,
         )
 
     def _commit(self, given: Conditions) -> tuple[Row, Record]:

@@ -33,7 +33,7 @@ class Conditions(Struct, frozen=True):
     floor: int = 0
     """The lowest sequence that may ever be gone back to."""
     embedded: bool = False
-    """Whether the app ships a release of its own, which is always there."""
+    """Whether the app ships a release of its own, and it can be read: nothing is left for one that is gone."""
 
 
 class Row(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -574,10 +575,23 @@ def test_an_embedded_release_that_is_gone_is_named_when_it_is_needed(shipped: De
     (Path(shipped.launcher().settings.embedded) / "release.json").unlink()
     shipped.run(native="9.0.0")
     assert shipped.runs == [5], "it is not needed yet"
-    shipped.launcher().rollback()
+    with pytest.raises(InstallError) as caught:
+        shipped.launcher().rollback()
+    assert caught.value.code == "NOTHING_TO_GO_BACK_TO"
+    shipped.records.change(lambda record: replace(record, active=None, last_good=None))
     with pytest.raises(InstallError) as caught:
         shipped.run()
     assert caught.value.code == "BAD_EMBEDDED"
+
+
+def test_what_runs_is_not_left_for_an_embedded_release_that_is_gone(shipped: Device) -> None:
+    """Better a release that was taken back than none: the device can still bring a newer one."""
+    good = shipped.put(5, "")
+    shipped.good(good)
+    shutil.rmtree(shipped.launcher().settings.embedded)
+    shipped.records.change(lambda record: transitions.recall(record, [good.manifest]))
+    shipped.run()
+    assert shipped.runs == [5]
 
 
 def test_events_are_kept_for_later(device: Device) -> None:

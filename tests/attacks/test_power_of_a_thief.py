@@ -89,6 +89,23 @@ def test_the_online_key_cannot_bring_an_older_channel_document_back(scene: Scene
     scene.refused(device, "ROLLBACK")
 
 
+@pytest.mark.parametrize("cache", [True, False], ids=["with its cache", "after its cache was lost"])
+@pytest.mark.parametrize("role", ["targets", "demo-halt"])
+def test_the_online_key_brings_back_no_policy_or_halt_of_old(scene: Scene, role: str, cache: bool) -> None:
+    """What was sealed, pinned or halted meanwhile stays so: the floor knows every version of the last snapshot."""
+    device = scene.device(2)
+    old = Forger(scene.site, scene.keys).live("snapshot")["signed"]["meta"][f"{role}.json"]
+    if role == "targets":
+        scene.forger().policy(lambda policy: policy.update(mirrors=["https://mirror.example.org/"]))
+    else:
+        scene.forger().halt({"paused": True})
+    device.check()
+    scene.forger().publish("snapshot", lambda signed: signed["meta"].update({f"{role}.json": old}))
+    if not cache:
+        lose_cache(device)
+    scene.refused(device, "ROLLBACK")
+
+
 def test_the_online_key_cannot_leave_a_role_out(scene: Scene) -> None:
     device = scene.device(2)
     scene.forger().publish("snapshot", lambda signed: signed["meta"].pop("demo-stable.json"))

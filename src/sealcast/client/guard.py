@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets
 
 from ..errors import VerificationError
 from ..model import ChannelDocument
@@ -60,6 +60,20 @@ class Guard:
             issued=self._newest(floor.issued, int(issued.timestamp()), "timestamp"),
             snapshot=self._raised(floor.snapshot, view.snapshot.version, "snapshot", floor.least.snapshot),
         )
+        if floor.snapshot is not None:
+            self._check_listed(floor.snapshot)
+
+    def _check_listed(self, mark: Mark) -> None:
+        """Refuse a snapshot that lists an older version of any role than the one that set the floor did.
+
+        python-tuf holds it against the snapshot in its cache (TUF specification, section 5.5.5). Where that is lost,
+        whoever has the key of snapshot and timestamp could bring back a policy, a delegation or a halt of old.
+        """
+        known: Metadata[Snapshot] = Metadata.from_bytes(base64.b64decode(mark.metadata))
+        listed = self._view.snapshot.meta
+        for file, entry in known.signed.meta.items():
+            if file in listed and listed[file].version < entry.version:
+                raise _rollback(file.removesuffix(".json"), entry.version, listed[file].version)
 
     def check_channel(self, document: ChannelDocument) -> Floor:
         """Refuse an older channel document, and return the floor as it is now, to be stored before anything else.

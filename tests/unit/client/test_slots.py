@@ -237,7 +237,7 @@ class InUseError(PermissionError):
 def test_a_slot_that_a_program_runs_from_stays(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = kit.install()
     monkeypatch.setattr("sealcast.client.exchange.exchange", lambda *_: False)
-    monkeypatch.setattr("sealcast.files.time.sleep", lambda _: None)
+    monkeypatch.setattr("sealcast.files._PAUSES", (0.0, 0.0))
 
     def refuse(source: Path, target: Path) -> None:
         raise InUseError(13, "The process cannot access the file", str(source), None, str(target))

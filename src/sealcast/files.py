@@ -214,15 +214,31 @@ def hash_file(path: Path) -> Content:
     """
     digest = hashlib.sha256()
     size = 0
-    handle = os.open(path, os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _BINARY | _CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    with os.fdopen(handle, "rb", buffering=0) as file:
+    with os.fdopen(_open_regular(path, _NOFOLLOW), "rb", buffering=0) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
     return Content(digest.hexdigest(), size)
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """Return the bytes of the regular file that ``path`` leads to: of one that others may have put there.
+
+    Raises ``OSError``, also for a pipe, a device, or more than ``limit`` bytes: nothing is waited for.
+    """
+    with os.fdopen(_open_regular(path), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
+    return data
+
+
+def _open_regular(path: Path, flags: int = 0) -> int:
+    handle = os.open(path, os.O_RDONLY | _NONBLOCK | _BINARY | _CLOEXEC | flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return handle
 
 
 def remove_temporaries(directory: Path) -> None:

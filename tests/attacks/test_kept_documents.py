@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -323,3 +325,56 @@ def test_a_document_that_a_role_never_listed_is_not_believed(settled: Device) ->
     (documents / content_of(own).sha256).write_bytes(own)
     told = next(fact for fact in explained(settled).facts if fact.topic == "documents")
     assert told.data["revision"] != 99
+
+
+# ---------------------------------------------------------------------- what may stand in the verifier's folder at all
+
+
+def plant(path: Path, kind: str, elsewhere: Path) -> None:
+    """Put something in the place of a file or folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        (path / "in").mkdir(parents=True)
+    elif kind == "endless":
+        path.touch()
+        os.truncate(path, 2**40)
+    else:
+        path.symlink_to(elsewhere)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "endless"])
+@pytest.mark.parametrize("name", ["metadata/timestamp.json", "metadata/targets.json", "document"])
+def test_what_is_no_file_of_metadata_is_neither_waited_for_nor_read(scene: Scene, kind: str, name: str) -> None:
+    """Whoever can write there could else hang a check, under its lock, or fill the memory of `client status`."""
+    device = scene.device(2)
+    folder = device.folder / "repository"
+    places = list((folder / "documents").iterdir()) if name == "document" else [folder / name]
+    for place in places:
+        plant(place, kind, scene.folder)
+    assert device.client().status().as_dict()["active"] == "2.0.0"
+    assert device.client().explain().as_dict()["check"]["why"] == "NOT_KEPT"
+    assert device.check() is None
+    assert device.client().explain().as_dict()["check"]["why"] == "current"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+@pytest.mark.parametrize("name", ["metadata", "metadata/root_history", "documents"])
+def test_nothing_is_removed_behind_a_link(scene: Scene, name: str) -> None:
+    device = scene.device(2)
+    theirs = scene.folder / "theirs"
+    (theirs / "folder").mkdir(parents=True)
+    for number in range(70):
+        (theirs / f"{number}.txt").write_text("precious")
+    os.mkfifo(theirs / "pipe")
+    before = picture(theirs)
+    plant(device.folder / "repository" / name, "link", theirs)
+    assert device.check() is None
+    assert picture(theirs) == before

@@ -29,6 +29,7 @@ from sealcast.files import (
     hash_file,
     make_directory,
     read_bounded,
+    read_regular,
     remove_temporaries,
     sync_directory,
     sync_file,
@@ -909,3 +910,17 @@ def test_a_file_is_taken_away_again(tmp_path: Path, ways: str) -> None:
         os.close(tree.create("a/b"))
         tree.discard("a/b")
     assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
+
+
+def test_a_regular_file_is_read_within_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_regular(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        read_regular(tmp_path / "file", 4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="regular"):
+        read_regular(tmp_path / "pipe", 5)

@@ -11,11 +11,16 @@ from typing import Any
 from msgspec import Struct
 
 from ..errors import SealcastError
+from ..files import read_regular
 from ..model import LIFETIMES, RoleKind, kind_of
 from ..values import parse_time
 
 EXTENSION = "x-sealcast"
 """Also in `sealcast.model.roles`, which loads python-tuf: the status of a device must not."""
+
+
+KEPT_LIMIT = 5_000_000
+"""Bytes of the largest file in the verifier's folder (`sealcast.verify.LIMITS`, which loads python-tuf)."""
 
 
 class State(StrEnum):
@@ -43,7 +48,7 @@ def freshness(folder: Path, app: str, channel: str, now: datetime) -> Freshness:
     found = []
     for name in ("root", "targets", "snapshot", "timestamp", f"{app}-{channel}", f"{app}-halt"):
         try:
-            signed = json.loads((folder / "metadata" / f"{name}.json").read_bytes())["signed"]
+            signed = json.loads(read_regular(folder / "metadata" / f"{name}.json", KEPT_LIMIT))["signed"]
             found.append(_one(name, parse_time(signed["expires"]), _life(name, signed), now))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, SealcastError):
             return Freshness(State.UNKNOWN)

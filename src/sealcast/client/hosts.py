@@ -19,7 +19,9 @@ from typing import TypeVar
 
 from ..errors import SealcastError, TransferError, VerificationError
 from ..fetch import HttpOptions, HttpSource, Source, open_source
+from ..files import read_regular
 from ..model import Policy, pins_in_force, read_policy
+from .freshness import KEPT_LIMIT
 from .network import Network
 
 PATIENCE = 300.0
@@ -131,8 +133,9 @@ class Hosts:
     def _remembered(self) -> Policy | None:
         """Return the policy that was verified last. Not verified again: all that its hosts serve will be."""
         try:
-            targets = json.loads((self._repository / "metadata" / "targets.json").read_bytes())["signed"]["targets"]
+            metadata = read_regular(self._repository / "metadata" / "targets.json", KEPT_LIMIT)
+            targets = json.loads(metadata)["signed"]["targets"]
             digest = targets[f"{self._app}/policy.json"]["hashes"]["sha256"]
-            return read_policy((self._repository / "documents" / digest).read_bytes(), app=self._app)
-        except (OSError, ValueError, KeyError, TypeError, SealcastError):
+            return read_policy(read_regular(self._repository / "documents" / digest, KEPT_LIMIT), app=self._app)
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, SealcastError):
             return None

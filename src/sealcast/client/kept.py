@@ -14,9 +14,11 @@ from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from ..errors import SealcastError, VerificationError
+from ..files import read_regular
 from ..model.roles import content_listed
 from ..values import content_of
 from ..verify import Roles, check_metadata
+from .freshness import KEPT_LIMIT
 
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
 
@@ -87,7 +89,7 @@ class Kept(Roles):
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, KEPT_LIMIT)
     except OSError as error:
         raise VerificationError(
             "NOT_KEPT",

@@ -16,13 +16,14 @@ from msgspec.structs import replace
 from tuf.api.metadata import DelegatedRole, Metadata, Root, Snapshot, Targets, Timestamp
 
 from ..errors import ConfigError, InstallError, SealcastError, VerificationError
-from ..files import write_durably
+from ..files import read_regular, write_durably
 from ..model import read_channel
 from ..model.roles import EXTENSION, content_listed, role_name, role_prefix
 from ..values import content_of, parse_time
 from .carried import check_root, repository_of
 from .directory import StateDirectory
 from .floor import Floor, FloorStore, Least, Mark
+from .freshness import KEPT_LIMIT
 from .kept import parse_role, verified_role
 from .settings import Settings
 
@@ -131,7 +132,7 @@ class _Proof:
             return
         wanted = content_listed(role.targets[path])
         try:
-            data = (self._documents / wanted.sha256).read_bytes()
+            data = read_regular(self._documents / wanted.sha256, KEPT_LIMIT)
             if content_of(data) != wanted:
                 return
             document = read_channel(data, app=app, channel=channel)
@@ -145,7 +146,7 @@ class _Proof:
         while True:
             version = root.version + 1
             try:
-                data = (self._metadata / "root_history" / f"{version}.root.json").read_bytes()
+                data = read_regular(self._metadata / "root_history" / f"{version}.root.json", KEPT_LIMIT)
                 found = parse_role(data, "root", Root)
                 verified_role(found, "root", root)
                 if verified_role(found, "root", found.signed).version != version:
@@ -164,7 +165,7 @@ class _Proof:
         return Mark(number=number, metadata=base64.b64encode(self._bytes(name)).decode())
 
     def _bytes(self, name: str) -> bytes:
-        return (self._metadata / f"{name}.json").read_bytes()
+        return read_regular(self._metadata / f"{name}.json", KEPT_LIMIT)
 
 
 def _issued(timestamp: Timestamp) -> int | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -12,7 +15,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from ..errors import SealcastError, TransferError, VerificationError
 from ..fetch import Source
-from ..files import create_durably
+from ..files import create_durably, is_directory, read_regular
 from ..model.channel import CHANNEL_LIMIT
 from ..model.roles import content_listed, published_path
 from ..values import content_of
@@ -81,8 +84,11 @@ class View(Roles):
         self._read: set[str] = set()
         self._metadata = folder / "metadata"
         self._documents = folder / "documents"
-        for directory in (folder, self._metadata, self._documents):
+        for directory in (folder, self._metadata, self._metadata / "root_history", self._documents):
+            if directory != folder and not _is_folder(directory):
+                _remove(directory)  # a link, say: what is written and removed in there would be somebody's
             directory.mkdir(mode=0o755, exist_ok=True)
+        self._forget_foreign()
         check_metadata(root, "root")
         try:
             self._walk(root, anew=False)
@@ -106,12 +112,12 @@ class View(Roles):
         kept = self._documents / wanted.sha256
         self._read.add(wanted.sha256)
         try:
-            data = kept.read_bytes()
+            data = read_regular(kept, wanted.size)
             if content_of(data) == wanted:
                 return data
-            kept.unlink()
-        except FileNotFoundError:
-            pass  # not seen before
+        except OSError:
+            pass  # not seen before, or something else stands there
+        _remove(kept)
         data = self._source.read(published_path(entry), limit=wanted.size)
         if content_of(data) != wanted:
             raise VerificationError(
@@ -128,6 +134,13 @@ class View(Roles):
         found = sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)
         for path in found[keep:]:
             path.unlink(missing_ok=True)
+
+    def _forget_foreign(self) -> None:
+        """Remove what python-tuf did not leave in its folder: it would wait for a pipe, and read a device for ever."""
+        history = self._metadata / "root_history"
+        for path in (*self._metadata.iterdir(), *history.iterdir()):
+            if path != history and not _is_metadata(path):
+                _remove(path)
 
     def _walk(self, root: bytes, *, anew: bool) -> None:
         self._fetcher = _SiteFetcher(self._source, anew=anew)
@@ -174,3 +187,23 @@ class View(Roles):
 
     def _refuse(self, error: tuf_errors.RepositoryError | tuf_errors.DownloadError) -> NoReturn:
         raise refusal(error, self._fetcher.role or "root", self._fetcher.refusal) from error
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.lexists(path) and is_directory(path.lstat())
+
+
+def _is_metadata(path: Path) -> bool:
+    try:
+        found = path.stat()  # root.json is a link into the history
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size <= max(LIMITS.values())
+
+
+def _remove(path: Path) -> None:
+    """Remove whatever is at ``path``, if anything is; follow no link. Raises ``OSError``."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ def verify(session: Session, directory: Path | None, every: bool) -> object:
     session.output.document({"ok": not any(one.damaged for one in found), "releases": [one.as_dict() for one in found]})
     damaged = [one for one in found if one.damaged]
     if damaged:
-        raise _changed(damaged)
+        raise _changed(damaged, every)
     return None
 
 
@@ -120,13 +120,13 @@ def _tell(session: Session, found: Examined) -> None:
         out.line(dim(f"  and {len(found.findings) - _SHOWN} more; --json lists all"))
 
 
-def _changed(damaged: list[Examined]) -> InstallError:
+def _changed(damaged: list[Examined], every: bool) -> InstallError:
     count = sum(len(one.damaged) for one in damaged)
     embedded = all(one.embedded for one in damaged)
     return InstallError(
         "SLOT_CHANGED",
         f"{words.counted(count, 'file')} of {', '.join(one.version for one in damaged)} not as signed.",
         safe="Nothing was changed.",
-        hint="Install the app again." if embedded else "Put it right: sealcast client repair",
+        hint="Install the app again." if embedded else f"Put it right: sealcast client repair{' --all' if every else ''}",
         damaged=count,
     )

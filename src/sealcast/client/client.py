@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 _CURRENT = timedelta(minutes=15)
 """How long a check is good for; an older update is looked at again before it is installed."""
 
+_NO_FAILURE = frozenset({"BUSY", "FLOOR_WHOLE", "NOTHING_INSTALLED"})
+"""No trace is left where another updater works, or where there was nothing to repair: no update failed."""
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -369,8 +372,8 @@ class Client:
             self._events.emit(Kind.DOWNLOAD_FAILED, why=code, detail=what, recovered=True)
 
     def _note(self, error: SealcastError, version: str) -> None:
-        if error.code == "BUSY":
-            return  # another one works: no trace
+        if error.code in _NO_FAILURE:
+            return
         kind = Kind.DOWNLOAD_FAILED if isinstance(error, TransferError | ObjectError) else Kind.UPDATE_FAILED
         self._events.emit(kind, version=version, why=error.code, detail=error.what)
 

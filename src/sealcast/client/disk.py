@@ -14,7 +14,7 @@ def disk_error(error: OSError) -> InstallError:
         return InstallError(
             "NO_SPACE",
             f"The disk is full, or the quota used up ({reason}).",
-            hint="Make room, then run the update again: it goes on where it stopped.",
+            hint="Make room, then run it again: an update goes on where it stopped.",
         )
     return InstallError(
         "DISK_FAILED",

@@ -146,14 +146,14 @@ class Launcher:
     def ready(self, nonce: str) -> bool:
         """Row 11: report that the release works, with the nonce of its start; tell whether that ended a trial.
 
-        Raises ``InstallError`` (WRONG_NONCE, BUSY).
+        Raises ``InstallError`` (WRONG_NONCE, BUSY, NO_SPACE, DISK_FAILED).
         """
         return self._report(Kind.READY, lambda record: transitions.ready(record, nonce))
 
     def fail(self, reason: str, nonce: str | None = None) -> None:
         """Row 14: report that the release on trial does not work; the next start is of the last good one.
 
-        Raises ``InstallError`` (NOT_ON_TRIAL, WRONG_NONCE, BUSY).
+        Raises ``InstallError`` (NOT_ON_TRIAL, WRONG_NONCE, BUSY, NO_SPACE, DISK_FAILED).
         """
         given, told = self.conditions(), reason[:_REASON_CHARACTERS]
         self._report(Kind.ROLLED_BACK, lambda record: transitions.fail(record, told, nonce, given), told)
@@ -161,7 +161,7 @@ class Launcher:
     def rollback(self) -> None:
         """Leave the active release for the one that was good before it, at the next start; it is not tried again.
 
-        Raises ``InstallError`` (NOTHING_TO_GO_BACK_TO, BUSY).
+        Raises ``InstallError`` (NOTHING_TO_GO_BACK_TO, BUSY, NO_SPACE, DISK_FAILED).
         """
         given = self.conditions()
         self._report(Kind.ROLLED_BACK, lambda record: transitions.go_back(record, given), "rollback")
@@ -276,6 +276,8 @@ class Launcher:
         except InstallError as error:
             self.events.emit(Kind.REFUSED, version=version, why=error.code, detail=kind)
             raise
+        except OSError as error:
+            raise disk_error(error) from error
         if after.generation == before.generation:
             return False
         if kind is Kind.ROLLED_BACK:

@@ -69,9 +69,10 @@ def body_of(event: Event, settings: Settings, root: bytes) -> bytes:
 def hand_over(job: dict[str, object], seconds: float = LIMIT_SECONDS) -> subprocess.Popen[bytes] | None:
     """Start the process that delivers a report, and do not wait for it.
 
-    In an app that was frozen into one program there is no Python to start, and nothing is reported. Raises ``OSError``.
+    In an app that was frozen into one program, or embeds Python, there is none to start, and nothing is
+    reported. Raises ``OSError``.
     """
-    if getattr(sys, "frozen", False):
+    if getattr(sys, "frozen", False) or not sys.executable:
         return None
     process = subprocess.Popen(
         [sys.executable, "-I", str(_DELIVER)],

@@ -36,6 +36,9 @@ def test_what_is_damaged_is_named_and_put_right(device: Device, slot: Path) -> N
     out = device("verify", "--dir", str(device.place))
     assert "damaged  files/run.sh" in out
     assert (device.status, "error[SLOT_CHANGED]" in device.err) == (10, True)
+    assert "repair --all" not in device.err
+    device("verify", "--all", "--dir", str(device.place))
+    assert "repair --all" in device.err, "a plain repair would leave alone what is not active"
     found = device.json("verify", "--all")
     assert (device.status, found["ok"]) == (10, False)
     out = device("repair", "--dir", str(device.place))

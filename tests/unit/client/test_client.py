@@ -736,3 +736,12 @@ def test_every_failure_of_a_check_is_typed(site: Site) -> None:
     (site.folder / "site" / "metadata" / "timestamp.json").write_bytes(b"<html>")
     with pytest.raises(SealcastError):
         site.client().check()
+
+
+def test_a_repair_of_nothing_is_no_failed_update(site: Site) -> None:
+    client = site.client()
+    for refused in (client.repair, lambda: client.recover_floor(site.root)):
+        with pytest.raises(InstallError) as caught:
+            refused()
+        assert caught.value.code in {"NOTHING_INSTALLED", "FLOOR_WHOLE"}
+    assert not (site.folder / "device" / "events.jsonl").exists()

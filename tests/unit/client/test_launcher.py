@@ -599,3 +599,17 @@ def test_events_are_kept_for_later(device: Device) -> None:
     device.run()
     assert device.heard[-1].event is Kind.STARTED
     assert "started" in (device.path / "events.jsonl").read_text()
+
+
+def test_a_report_that_the_disk_does_not_take_is_a_typed_error(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    device.stage(device.put(1, ""))
+    nonce = device.launcher().start().nonce
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sealcast.client.record.write_checked", full)
+    with pytest.raises(InstallError) as caught:
+        device.launcher().ready(nonce)
+    assert caught.value.code == "NO_SPACE"
+    assert device.records.read().trial

@@ -212,6 +212,9 @@ def test_what_cannot_be_delivered_is_nothing_to_anybody(monkeypatch: pytest.Monk
     assert ended(hand_over(job(url=gone, command=["/no/such/program"]))) == 0
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert hand_over(job(url=gone)) is None
+    monkeypatch.setattr(sys, "frozen", False, raising=False)
+    monkeypatch.setattr(sys, "executable", None)  # Python inside another program
+    assert hand_over(job(url=gone)) is None
 
 
 @pytest.mark.parametrize("url", ["http://example.org/x", "file:///etc/passwd", "ftp://127.0.0.1/", "http:///x"])

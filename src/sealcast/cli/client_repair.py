@@ -127,6 +127,8 @@ def _changed(damaged: list[Examined], every: bool) -> InstallError:
         "SLOT_CHANGED",
         f"{words.counted(count, 'file')} of {', '.join(one.version for one in damaged)} not as signed.",
         safe="Nothing was changed.",
-        hint="Install the app again." if embedded else f"Put it right: sealcast client repair{' --all' if every else ''}",
+        hint="Install the app again."
+        if embedded
+        else f"Put it right: sealcast client repair{' --all' if every else ''}",
         damaged=count,
     )

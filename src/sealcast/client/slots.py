@@ -17,6 +17,7 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,7 +144,7 @@ class Slots:
     def _throw_away(self, folder: Path, rename: Callable[[Path, Path], object] = move) -> None:
         """Rename a folder into the trash, if it is there."""
         thrown = self._trash / folder.name
-        shutil.rmtree(thrown, ignore_errors=True)
+        _delete(thrown)
         try:
             rename(folder, thrown)
         except FileNotFoundError:
@@ -164,9 +165,22 @@ def empty(folder: Path) -> None:
     """Delete what is in ``folder``, as far as the system lets go of it. Follows no link."""
     for path in list(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            _delete(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder as far as the system lets go of it, folders that a program made read-only in it included."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.is_dir():
+        return
+    for where, names, _ in os.walk(folder):
+        for path in (Path(where, name) for name in names):
+            if not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.chmod(stat.S_IRWXU)  # before the walk enters it
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _changed(manifest: str, why: str) -> InstallError:

@@ -261,3 +261,26 @@ def test_a_folder_that_the_system_refuses_to_move_is_an_error(kit: Kit, monkeypa
     monkeypatch.setattr("sealcast.client.slots.os.replace", refuse)
     with pytest.raises(PermissionError):
         kit.slots.clean_up(())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such mode there")
+def test_a_folder_that_a_program_made_read_only_is_deleted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would stay for ever, and stop the next repair of the release that it was in."""
+    locked = tmp_path / "trash" / "slot" / "files" / "cache" / "deep"
+    locked.mkdir(parents=True)
+    (locked / "x").write_bytes(b"x")
+    (tmp_path / "trash" / "slot" / "away").symlink_to(tmp_path, target_is_directory=True)
+    for folder in (locked, locked.parent):
+        folder.chmod(0o555)
+    real = os.unlink
+
+    def unlink(path: str, *, dir_fd: int | None = None) -> None:  # as for anybody but root, who may run the tests
+        if path == "x" and dir_fd is not None and not os.fstat(dir_fd).st_mode & 0o200:
+            raise PermissionError(13, "Permission denied", path)
+        real(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    mode = tmp_path.stat().st_mode
+    empty(tmp_path / "trash")
+    assert list((tmp_path / "trash").iterdir()) == []
+    assert tmp_path.stat().st_mode == mode, "no link was followed"

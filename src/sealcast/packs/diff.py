@@ -11,7 +11,8 @@ are added to it, byte by byte, modulo 256. A body is five streams:
     lengths   varints: how many bytes each run has
     values    what is added in each run
 
-Decoding allocates the output and as much again, whatever the numbers say; nothing is read or written out of bounds.
+Decoding takes the inputs and the output, and once the inputs are gone some three outputs, four where every byte of one
+copy changes: whatever the numbers say. Nothing is read or written out of bounds.
 """
 
 from __future__ import annotations

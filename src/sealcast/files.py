@@ -227,7 +227,8 @@ def read_regular(path: Path, limit: int) -> bytes:
     Raises ``OSError``, also for a pipe, a device, or more than ``limit`` bytes: nothing is waited for.
     """
     with os.fdopen(_open_regular(path), "rb") as file:
-        data = file.read(limit + 1)
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(min(size, limit) + 1)  # a buffer is made for all that is asked for
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
     return data

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files import write_durably
+from ..files import read_regular, write_durably
 from ..values import content_of
 
 _DIGEST = 64
@@ -24,13 +24,11 @@ def read_checked(path: Path, limit: int) -> bytes | None:
 
     ``limit`` is what it may have been given, in bytes.
     """
-    limit += _DIGEST + 1
     try:
-        with path.open("rb") as file:
-            raw = file.read(limit + 1)
+        raw = read_regular(path, limit + _DIGEST + 1)
     except OSError:
         return None
     digest, data = raw[:_DIGEST], raw[_DIGEST + 1 :]
-    if len(raw) > limit or content_of(data).sha256.encode() != digest or raw[_DIGEST : _DIGEST + 1] != b"\n":
+    if content_of(data).sha256.encode() != digest or raw[_DIGEST : _DIGEST + 1] != b"\n":
         return None
     return data

@@ -70,7 +70,7 @@ class Hosts:
         """
         failures: list[SealcastError] = []
         ends = self._options.monotonic() + PATIENCE
-        for source in self._all(lambda: self._mirrors(self._remembered())):
+        for source in self._all(self._remembered):
             if failures and self._options.monotonic() > ends:
                 break
             try:
@@ -92,32 +92,32 @@ class Hosts:
         Without a ``policy`` the one that was verified last counts.
         """
         known = policy or self._remembered()
-        found = {source.location: source for source in (self._best, *self._all(lambda: self._mirrors(known)))}
+        found = {source.location: source for source in (self._best, *self._all(lambda: known))}
         return tuple(self._pinned(source, known, now) for source in found.values())
 
-    @staticmethod
-    def _mirrors(policy: Policy | None) -> tuple[str, ...]:
-        return policy.mirrors if policy else ()
+    def _all(self, policy: Callable[[], Policy | None]) -> Iterator[Source]:
+        """Yield each host once; ``policy`` is asked for when it is the turn of its mirrors."""
+        seen: set[str] = set()
+        for source in self._named(policy):
+            if source.location not in seen:
+                seen.add(source.location)
+                yield source
 
-    def _all(self, mirrors: Callable[[], Iterable[str]]) -> Iterator[Source]:
-        """Yield each host once; ``mirrors`` are those of the policy, asked for when it is their turn."""
+    def _named(self, policy: Callable[[], Policy | None]) -> Iterator[Source]:
         yield self._own
-        seen = {self._own.location}
-        for number, places in enumerate((lambda: self._network.mirrors, mirrors)):
-            for place in places():
-                source = self._open(place, signed=number == 1)
-                if source is not None and source.location not in seen:
-                    seen.add(source.location)
-                    yield source
+        yield from self._opened(self._network.mirrors, open_source)
+        if known := policy():
+            yield from self._opened(known.mirrors, HttpSource)  # hosts of the web: never a folder of this device
 
-    def _open(self, place: str, *, signed: bool) -> Source | None:
-        """Return the mirror at ``place``, or None where it is none that this client can use."""
-        try:
-            # A policy names hosts of the web: never a folder of this device.
-            return HttpSource(place, self._options) if signed else open_source(place, self._options)
-        except TransferError as error:
-            self._noted(error.code, error.what)
-            return None
+    def _opened(self, places: Iterable[str], opener: Callable[[str, HttpOptions], Source]) -> Iterator[Source]:
+        """Yield the mirrors that this client can use."""
+        for place in places:
+            try:
+                source = opener(place, self._options)
+            except TransferError as error:
+                self._noted(error.code, error.what)
+                continue
+            yield source
 
     def _pinned(self, source: Source, policy: Policy | None, now: datetime) -> Source:
         if not isinstance(source, HttpSource):

@@ -5,7 +5,7 @@ that `facts_of` computes, and answers with a `Statement`; `count_statements` put
 pure: the only thing that acts is the signer that is handed to `sign`.
 """
 
-from .evidence import ROOT_LIMIT
+from .evidence import ROOT_LIMIT, is_signed
 from .facts import AddressBook, Change, Facts, FileFacts, Holder, PartFacts, RoleFacts, Standing, facts_of
 from .limits import check_limits
 from .proposal import PROPOSAL_LIMIT, Proposal, digest_of, proposal_bytes, read_proposal
@@ -43,6 +43,7 @@ __all__ = [
     "count_statements",
     "digest_of",
     "facts_of",
+    "is_signed",
     "proposal_bytes",
     "read_proposal",
     "read_statement",

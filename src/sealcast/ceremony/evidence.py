@@ -115,10 +115,10 @@ def check_current(root: SignedRoot, targets: SignedTargets) -> SignedTargets:
     return targets
 
 
-def is_signed(root: Root, role: str, metadata: Metadata[Any]) -> bool:
-    """Tell whether enough holders signed, of those that ``root`` names for ``role``."""
+def is_signed(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> bool:
+    """Tell whether enough holders signed, of those that ``delegator`` names for ``role``."""
     try:
-        root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except tuf_errors.UnsignedMetadataError:
         return False
     return True

@@ -9,7 +9,7 @@ from tuf.api.metadata import Metadata, Root
 
 from ..errors import ConfigError, SealcastError, VerificationError
 from ..model import CarriedChannel, read_carried_floor
-from ..model.roles import EXTENSION
+from ..model.roles import own_fields
 from ..values import parse_time
 from ..verify import check_metadata
 from .floor import Least
@@ -48,8 +48,7 @@ def kept_root(path: Path) -> bytes:
 
 def repository_of(root: Metadata[Root]) -> str:
     """Return the id of the repository that a root is of; empty for one that was not made by Sealcast."""
-    ours = root.signed.unrecognized_fields.get(EXTENSION)
-    return str(ours.get("repository", "")) if isinstance(ours, dict) else ""
+    return str(own_fields(root.signed).get("repository", ""))
 
 
 def carried_least(floor: bytes, root: bytes, app: str, channel: str) -> Least:

@@ -6,7 +6,6 @@ each root by the one before it, each role by the one above, each document by the
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,16 +57,9 @@ class Kept(Roles):
     def _newest_root(self, trusted: bytes) -> Root:
         root = parse_role(trusted, "root", Root)
         newest = verified_role(root, "root", root.signed)
-        for version in count(newest.version + 1):
-            path = self._metadata / "root_history" / f"{version}.root.json"
-            if not path.exists():
-                return newest
-            found = parse_role(_read(path, "root"), "root", Root)
-            verified_role(found, "root", newest)
-            newest = verified_role(found, "root", found.signed)
-            if newest.version != version:
-                raise _altered("root")
-        raise AssertionError("there is no last number")
+        while root_path(self._metadata, newest.version + 1).exists():
+            newest = next_root(self._metadata, newest)
+        return newest
 
     def _role(self, role: str, kind: type[T], delegator: Root | Targets, listed: MetaFile | None = None) -> T:
         """Return the role, signed by those whom ``delegator`` names; it must be what the role above has ``listed``."""
@@ -85,6 +77,25 @@ class Kept(Roles):
                     hint="The last check was stopped, or is under way. Check again.",
                 ) from error
         return signed
+
+
+def root_path(metadata: Path, version: int) -> Path:
+    """Return where python-tuf keeps the root of this version, in its folder ``metadata``."""
+    return metadata / "root_history" / f"{version}.root.json"
+
+
+def next_root(metadata: Path, before: Root) -> Root:
+    """Return the kept root after ``before``, signed by its own holders and by those of ``before``.
+
+    Raises ``VerificationError``: NOT_KEPT, KEPT_ALTERED.
+    """
+    version = before.version + 1
+    found = parse_role(_read(root_path(metadata, version), "root"), "root", Root)
+    verified_role(found, "root", before)
+    root = verified_role(found, "root", found.signed)
+    if root.version != version:
+        raise _altered("root")
+    return root
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -18,13 +18,13 @@ from tuf.api.metadata import DelegatedRole, Metadata, Root, Snapshot, Targets, T
 from ..errors import ConfigError, InstallError, SealcastError, VerificationError
 from ..files import read_regular, write_durably
 from ..model import read_channel
-from ..model.roles import EXTENSION, content_listed, role_name, role_prefix
+from ..model.roles import content_listed, own_fields, role_name, role_prefix
 from ..values import content_of, parse_time
 from .carried import check_root, repository_of
 from .directory import StateDirectory
 from .floor import Floor, FloorStore, Least, Mark
 from .freshness import KEPT_LIMIT
-from .kept import parse_role, verified_role
+from .kept import next_root, parse_role, verified_role
 from .settings import Settings
 
 MARKS = ("timestamp", "issued", "snapshot", "revision", "lowest")
@@ -144,16 +144,10 @@ class _Proof:
     def _newest(self, root: Root) -> Root:
         """Follow the chain of roots that is kept as far as it holds."""
         while True:
-            version = root.version + 1
             try:
-                data = read_regular(self._metadata / "root_history" / f"{version}.root.json", KEPT_LIMIT)
-                found = parse_role(data, "root", Root)
-                verified_role(found, "root", root)
-                if verified_role(found, "root", found.signed).version != version:
-                    return root
-            except (OSError, SealcastError):
+                root = next_root(self._metadata, root)
+            except SealcastError:
                 return root
-            root = found.signed
 
     def _role(self, name: str, kind: type[Any], delegator: Root | Targets) -> Any:
         try:
@@ -169,8 +163,7 @@ class _Proof:
 
 
 def _issued(timestamp: Timestamp) -> int | None:
-    ours = timestamp.unrecognized_fields.get(EXTENSION)
     try:
-        return int(parse_time(ours["issued"]).timestamp()) if isinstance(ours, dict) else None
+        return int(parse_time(own_fields(timestamp)["issued"]).timestamp())
     except (KeyError, TypeError, SealcastError):
         return None

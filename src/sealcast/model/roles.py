@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from securesystemslib.signer import Key
 from tuf.api.metadata import (
@@ -29,6 +30,12 @@ EXTENSION = "x-sealcast"
 
 RESERVED_CHANNEL = "halt"
 TOP_LEVEL = ("root", "targets", "snapshot", "timestamp")
+
+
+def own_fields(signed: Root | Timestamp) -> Mapping[str, Any]:
+    """Return what stands in our field of a root or a timestamp; nothing where Sealcast did not make it."""
+    ours = signed.unrecognized_fields.get(EXTENSION)
+    return ours if isinstance(ours, dict) else {}
 
 
 def role_name(app: str, channel: str) -> str:

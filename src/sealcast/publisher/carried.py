@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..documents import encode
 from ..model import CarriedChannel, CarriedFloor, ChannelDocument
-from ..model.roles import EXTENSION
+from ..model.roles import own_fields
 from ..values import format_time
 from .state import State
 
@@ -19,7 +19,7 @@ def carried_floor(state: State, documents: Iterable[ChannelDocument]) -> bytes:
     }
     return encode(
         CarriedFloor(
-            repository=state.root.signed.unrecognized_fields[EXTENSION]["repository"],
+            repository=own_fields(state.root.signed)["repository"],
             root=state.root.signed.version,
             timestamp=state.timestamp.signed.version,
             snapshot=state.snapshot.signed.version,

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tuf.api import exceptions as tuf_errors
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from ..ceremony import Count, Proposal, Quorum, Review, count_statements, review
+from ..ceremony import Count, Proposal, Quorum, Review, count_statements, is_signed, review
 from ..errors import CeremonyError
 from .beginning import delegated, first_document
 from .commit import TARGETS, signed_bytes
@@ -127,7 +126,7 @@ def _commit(
         metadata = state.roles.get(role)
         listed = state.snapshot.signed.meta.get(f"{role}.json")
         if metadata is not None:
-            if not _is_signed(targets.signed, role, metadata):
+            if not is_signed(targets.signed, role, metadata):
                 changes[role] = list(metadata.signed.targets.values())
         elif listed is not None:  # a channel that was taken away comes back as it was
             changes[role] = list(load_listed(workspace.metadata, role, listed).targets.values())
@@ -135,14 +134,6 @@ def _commit(
             changes[role] = [first_document(workspace.folder, targets.signed, role)]
     workspace.commit(state, changes, signatory, now, targets=targets)
     return tuple(changes)
-
-
-def _is_signed(targets: Targets, role: str, metadata: Metadata[Targets]) -> bool:
-    try:
-        targets.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
-    except tuf_errors.UnsignedMetadataError:
-        return False
-    return True
 
 
 def _other_state(what: str) -> CeremonyError:

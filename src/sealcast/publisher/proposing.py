@@ -20,12 +20,12 @@ from ..documents import encode
 from ..errors import ConfigError
 from ..model import ChannelPolicy, Policy, read_policy
 from ..model.roles import (
-    EXTENSION,
     RESERVED_CHANNEL,
     TOP_LEVEL,
     check_role_names,
     first_root,
     first_targets,
+    own_fields,
     role_name,
     target,
 )
@@ -69,7 +69,7 @@ def propose(workspace: Workspace, ground: Ground | None, wish: Wish) -> Proposal
     if not new_root and not new_targets:
         return None
     return Proposal(
-        repository=root.unrecognized_fields[EXTENSION]["repository"],
+        repository=own_fields(root)["repository"],
         roots=tuple(_stored(workspace, f"{number}.root.json") for number in range(1, root.version)),
         current=_stored(workspace, f"{ground.targets.signed.version}.targets.json") if ground else {},
         root=root.to_dict() if new_root else {},
@@ -94,7 +94,7 @@ def _root(workspace: Workspace, ground: Ground | None, terms: Mapping[str, Terms
         {role: terms[role].keys for role in TOP_LEVEL},
         {role: terms[role].threshold for role in TOP_LEVEL},
         {held.key.keyid: held.name for one in terms.values() for held in one.holders},
-        before.unrecognized_fields[EXTENSION]["repository"] if before else wish.random(16).hex(),
+        own_fields(before)["repository"] if before else wish.random(16).hex(),
         wish.now + workspace.lifetime("root"),
     )
     root.version = before.version + 1 if before else 1
@@ -135,7 +135,7 @@ def _policies(workspace: Workspace, ground: Ground | None) -> dict[str, bytes]:
 def _says(signed: Root | Targets) -> object:
     """Return what a root or a targets says, but for version and expiry: the order of keys and roles means nothing."""
     if isinstance(signed, Root):
-        names = signed.unrecognized_fields[EXTENSION]["holders"]
+        names = own_fields(signed)["holders"]
         return {role: _held(one) for role, one in signed.roles.items()}, {one: names.get(one) for one in signed.keys}
     roles = signed.delegations.roles or {} if signed.delegations else {}
     return {name: (_held(role), role.paths) for name, role in roles.items()}, signed.targets

@@ -19,7 +19,7 @@ from tuf.api import exceptions as tuf_errors
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from ..errors import RepositoryError, VerificationError
-from ..model.roles import EXTENSION
+from ..model.roles import own_fields
 from ..values import content_of, parse_time
 from ..verify import check_metadata
 
@@ -63,7 +63,7 @@ class State:
     @property
     def issued(self) -> datetime:
         """When the timestamp was signed."""
-        return parse_time(self.timestamp.signed.unrecognized_fields[EXTENSION]["issued"])
+        return parse_time(own_fields(self.timestamp.signed)["issued"])
 
     @property
     def listed(self) -> dict[str, TargetFile]:
@@ -183,9 +183,8 @@ def _check_signed(delegator: Root | Targets, role: str, metadata: Metadata[S], n
 
 
 def _check_issued(timestamp: Timestamp) -> None:
-    ours = timestamp.unrecognized_fields.get(EXTENSION)
     try:
-        parse_time(ours["issued"] if isinstance(ours, dict) else "")
+        parse_time(own_fields(timestamp)["issued"])
     except (TypeError, KeyError, VerificationError) as error:
         raise damaged("metadata/timestamp.json does not say when it was signed") from error
 
@@ -211,8 +210,7 @@ def not_begun(ground: Ground | None) -> RepositoryError:
 
 def holder_names(root: Root, keyids: Iterable[str]) -> tuple[str, ...]:
     """Return the name of each key's holder as ``root`` gives it, or else the start of the key's id."""
-    ours = root.unrecognized_fields.get(EXTENSION)
-    names = ours.get("holders") if isinstance(ours, dict) else None
+    names = own_fields(root).get("holders")
     return tuple(str(names.get(keyid, keyid[:16]) if isinstance(names, dict) else keyid[:16]) for keyid in keyids)
 
 

@@ -10,7 +10,7 @@ from tuf.api.metadata import DelegatedRole, Root, Snapshot, TargetFile, Targets,
 
 from ..errors import VerificationError
 from ..model import ChannelDocument, HaltDocument, Policy, read_channel, read_halt, read_policy
-from ..model.roles import EXTENSION, RESERVED_CHANNEL, role_name, role_prefix
+from ..model.roles import RESERVED_CHANNEL, own_fields, role_name, role_prefix
 from ..values import parse_time
 
 
@@ -28,8 +28,7 @@ class Roles(ABC):
     @property
     def issued(self) -> datetime:
         """When the timestamp was signed, as it says itself. Raises ``VerificationError`` (BAD_METADATA)."""
-        ours = self.timestamp.unrecognized_fields.get(EXTENSION)
-        issued = ours.get("issued") if isinstance(ours, dict) else None
+        issued = own_fields(self.timestamp).get("issued")
         if not isinstance(issued, str):
             raise VerificationError(
                 "BAD_METADATA",
